@@ -1,0 +1,206 @@
+"""Start Flipbook from a clone: `python3 run.py try`, `… run`, `… test`, `… bench`, `… doctor`.
+
+Makes `.venv` beside this file, installs what the verb needs and hands on to it. Standard library only,
+and written so that even an old Python gets as far as the sentence that says it is too old.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+TORCH = "torch==2.13.0"
+# The default wheel for Windows has no CUDA; this index has the same version with it.
+TORCH_INDEX_WINDOWS_NVIDIA = "https://download.pytorch.org/whl/cu130"
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "flipbook-installed.json"
+
+# What each verb installs: extras of pyproject.toml.
+VERBS = {
+    "try": ["engine"],
+    "run": ["discord", "engine", "telegram"],
+    "doctor": ["engine"],
+    "restore": [],
+    "erase": [],
+    "history": ["engine"],
+    "reroll": ["engine"],
+    "extend": ["engine"],
+    "bench": ["dev"],
+    "test": ["dev"],
+}
+
+USAGE = """usage: python3 run.py [--torch-index URL] VERB [ARGUMENTS]
+
+  try [PICTURE] [PROMPT] …   animate a picture here in the terminal; --help lists its options
+  run --config FILE          start the bot and its engine
+  history                    films made by `try`
+  reroll ID, extend ID       draw one again with a new seed; go on from its last frame
+  doctor                     check Python, card, memory, disk, database and weights
+  restore [BACKUP]           put a backup in the place of a damaged database
+  erase PLATFORM USER_ID     forget a person
+  test [PYTEST ARGUMENTS]    the checks and tests of this repository
+  bench NAME [ARGUMENTS]     one of bench/*.py, such as film, parity, queue
+
+The first start makes .venv and installs what the verb needs.
+--torch-index URL  take PyTorch from this wheel index (any address that `pip --index-url` takes),
+                   such as https://download.pytorch.org/whl/cpu for a small download without CUDA
+"""
+
+
+def main(arguments):
+    if sys.version_info < (3, 11):
+        stop("Flipbook needs Python 3.11 or newer; this is {}.{}. Get one from python.org.".format(*sys.version_info))
+    torch_index = None
+    if arguments[:1] == ["--torch-index"]:
+        if len(arguments) < 2:
+            stop("--torch-index needs the address of a wheel index after it.")
+        torch_index, arguments = arguments[1], arguments[2:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0
+    verb, rest = arguments[0], arguments[1:]
+    if verb not in VERBS:
+        stop("'{}' is not something run.py can do; it knows: {}.".format(verb, ", ".join(VERBS)))
+    prepare(set(VERBS[verb]), torch_index)
+    if verb == "test":
+        return run_tests(rest)
+    if verb == "bench":
+        return run_bench(rest)
+    return hand_on(["-m", "bot", verb, *rest])
+
+
+def prepare(extras, torch_index):
+    """Make the environment hold these extras; costs one small file read where it already does."""
+    wanted = fingerprint()
+    stamp = read_stamp()
+    if stamp.get("fingerprint") == wanted and extras <= set(stamp.get("extras", [])) and torch_index is None:
+        return
+    if not PYTHON.is_file() or not has_pip():
+        say(f"Making an environment in {VENV} (once).")
+        make_venv()
+    extras = sorted(extras | set(stamp.get("extras", [])))
+    # Gone until the installation is whole: a run that is interrupted here starts over next time.
+    STAMP.unlink(missing_ok=True)
+    if any(extra in ("engine", "dev") for extra in extras):
+        install_torch(torch_index)
+    say("Installing Flipbook{} (a minute or two).".format(" with: " + ", ".join(extras) if extras else ""))
+    pip("install", "--editable", "{}[{}]".format(ROOT, ",".join(extras)) if extras else str(ROOT))
+    STAMP.write_text(json.dumps({"fingerprint": wanted, "extras": extras}), "utf-8")
+    say("Installed.")
+
+
+def fingerprint():
+    """Changes with whatever would need a new installation: the dependencies, this clone's place, the Python."""
+    told = "{}\n{}\n{}".format((ROOT / "pyproject.toml").read_text("utf-8"), ROOT, sys.version)
+    return hashlib.sha256(told.encode("utf-8")).hexdigest()
+
+
+def read_stamp():
+    try:
+        stamp = json.loads(STAMP.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) and PYTHON.is_file() else {}
+
+
+def make_venv():
+    try:
+        import ensurepip  # noqa: F401 - only asked whether it is there
+        import venv
+    except ImportError:
+        stop(
+            "This Python cannot make virtual environments (ensurepip is missing). "
+            "On Debian or Ubuntu: sudo apt install python3-venv. Then start again."
+        )
+    try:
+        venv.EnvBuilder(with_pip=True, clear=True, symlinks=os.name != "nt").create(VENV)
+    except (OSError, subprocess.CalledProcessError) as exc:
+        stop(f"The environment {VENV} could not be made: {exc}.")
+
+
+def has_pip():
+    return subprocess.run([PYTHON, "-c", "import pip"], capture_output=True, check=False).returncode == 0
+
+
+def install_torch(torch_index):
+    if torch_index is None and os.name == "nt" and shutil.which("nvidia-smi"):
+        if "+cu" in installed_torch():
+            return
+        torch_index = TORCH_INDEX_WINDOWS_NVIDIA
+    say(f"Installing PyTorch ({TORCH}); with CUDA this is a download of some gigabytes.")
+    # A build that is already there satisfies the version whatever its CUDA, so a named index must replace it;
+    # what torch itself needs comes from the default index with the rest.
+    index = ["--index-url", torch_index, "--force-reinstall", "--no-deps"] if torch_index else []
+    pip("install", *index, TORCH)
+
+
+def installed_torch():
+    """Version with its build, such as "2.13.0+cu130"; empty where there is none."""
+    ask = "import importlib.metadata as m; print(m.version('torch'))"
+    return subprocess.run([PYTHON, "-c", ask], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def pip(*arguments):
+    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", *arguments, "--quiet", "--no-input"]
+    if subprocess.run(command, check=False).returncode != 0:
+        stop(
+            "The installation stopped; pip's own words are above. What was fetched is kept: "
+            "mend the cause (network, disk space) and start again."
+        )
+
+
+def hand_on(arguments):
+    """Become the program (POSIX), or wait for it (Windows, whose exec leaves the console behind)."""
+    command = [str(PYTHON), *arguments]
+    if os.name != "nt":
+        os.execv(command[0], command)
+    try:
+        return subprocess.call(command)
+    except KeyboardInterrupt:  # the child had it too and has already answered
+        return 130
+
+
+def run_tests(pytest_arguments):
+    checks = (
+        ("ruff check", ["-m", "ruff", "check", "."]),
+        ("ruff format", ["-m", "ruff", "format", "--check", "."]),
+        ("pyright", ["-m", "pyright", "--pythonpath", str(PYTHON)]),
+        ("import contracts", ["-c", "from importlinter.cli import lint_imports_command as c; c()"]),
+    )
+    for name, arguments in checks:
+        say(name)
+        code = subprocess.call([str(PYTHON), *arguments], cwd=ROOT)
+        if code != 0:
+            stop(f"{name} found something; its words are above.")
+    say("pytest")
+    os.chdir(ROOT)
+    return hand_on(["-m", "pytest", *pytest_arguments])
+
+
+def run_bench(arguments):
+    known = sorted(path.stem for path in (ROOT / "bench").glob("*.py") if path.stem != "__init__")
+    if not arguments or arguments[0] not in known:
+        stop("Name a bench: {}.".format(", ".join(known)))
+    return hand_on(["-m", "bench." + arguments[0], *arguments[1:]])
+
+
+def say(sentence):
+    print("· " + sentence, file=sys.stderr, flush=True)
+
+
+def stop(sentence):
+    print(sentence, file=sys.stderr, flush=True)
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        stop("Stopped; what was installed so far is kept, start again to go on.")
