@@ -1,0 +1,1 @@
+"""The floor that bot and engine stand on: values, settings, database, media, films as files."""

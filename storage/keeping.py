@@ -1,0 +1,77 @@
+"""Letting go for good: files that no row names, and every trace of those who were erased."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Container
+from pathlib import Path
+
+from storage.backups import back_up, every
+from storage.clock import Clock
+from storage.database import BACKUP_FOLDER, Database
+from storage.errors import UnknownRequest
+from storage.media import Media
+from storage.store import Store
+
+SWEEP_AGE_MS = 6 * 3_600_000
+"""A file is written before the row that names it, and a refused wish leaves its pictures: neither takes hours."""
+SCRUB_AGE_MS = 60_000
+"""For files of erased persons, which must not wait for hours: no wish takes a minute from its files to its row."""
+ASIDE = "aside-*"
+"""Folders of databases that a restore replaced. They are the owner's to remove."""
+
+log = logging.getLogger(__name__)
+
+
+async def sweep(store: Store, media: Media, clock: Clock, *, age_ms: int = SWEEP_AGE_MS) -> int:
+    """Remove files that no row names and that are old enough not to wait for one; how many."""
+    before_ms = clock.now_ms() - age_ms
+    named = await store.blobs_named()
+    return await asyncio.to_thread(_sweep, media, named, before_ms)
+
+
+async def scrub(store: Store, database: Database, media: Media, folder: Path, clock: Clock) -> list[Path] | None:
+    """Remove what is left of erased persons in files, freed pages, caches and backups of the data folder.
+
+    Done where `unscrubbed` says so, and again after anything that interrupts it. Returns what only the owner can
+    remove; None where nobody waits to be scrubbed. Raises OSError and the database's errors; then it is still due.
+    """
+    persons = await store.unscrubbed()
+    if not persons:
+        return None
+    before_ms = clock.now_ms() - SCRUB_AGE_MS
+    await sweep(store, media, clock, age_ms=SCRUB_AGE_MS)
+    await _remove_work(store, folder)
+    await database.compact()
+    if database.backs_up:
+        # First a copy that does not know them, then away with those that do.
+        fresh = await back_up(database, folder / BACKUP_FOLDER, clock)
+        for old in await asyncio.to_thread(every, folder / BACKUP_FOLDER):
+            if old != fresh:
+                await asyncio.to_thread(old.unlink, missing_ok=True)
+    # What was written right before the erasure is too young to be swept: those persons have another turn.
+    await store.scrubbed(persons, erased_before_ms=before_ms)
+    left = await asyncio.to_thread(lambda: sorted(folder.glob(ASIDE)))
+    log.info("erased persons are scrubbed", extra={"persons": len(persons), "left": [path.name for path in left]})
+    return left
+
+
+def _sweep(media: Media, named: Container[str], before_ms: int) -> int:
+    count = media.sweep(older_than_ms=before_ms)
+    for path in media.orphans(named):
+        count += media.discard(path, older_than_ms=before_ms)
+    return count
+
+
+async def _remove_work(store: Store, folder: Path) -> None:
+    """Parts of films that do not go on, and encoded prompts and pictures: those are only a cache of everybody's."""
+    for path in await asyncio.to_thread(lambda: list((folder / "work").glob("*"))):
+        try:
+            ended = path.name.isdecimal() and (await store.status(int(path.name))).state.terminal
+        except UnknownRequest:
+            ended = True
+        if ended:
+            await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+    await asyncio.to_thread(shutil.rmtree, folder / "cache" / "conditioning", ignore_errors=True)

@@ -1,0 +1,29 @@
+"""One bot for a data folder: a lock that dies with its process, on every system."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from storage.errors import DatabaseRefused
+
+
+@contextmanager
+def hold(folder: Path, owner: str) -> Generator[None]:
+    """Own the data folder as `owner` ("bot") until the block ends or the process dies, however it dies.
+
+    Raises DatabaseRefused at once where another process owns it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{owner}.lock"
+    try:
+        lock = FileLock(path).acquire(blocking=False)
+    except Timeout as exc:
+        raise DatabaseRefused(
+            f"Another {owner} already works on the data folder {folder}: stop it, or set data.folder to another place."
+        ) from exc
+    with lock:
+        yield

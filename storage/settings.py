@@ -1,0 +1,215 @@
+"""Settings: one TOML file and three secrets from the environment, read once, frozen, unknown keys refused.
+
+`config.example.toml` documents every field with unit, default and reason; a test keeps the two together.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from storage.errors import SettingsError
+from storage.models import MODELS
+
+DISCORD_TOKEN_VARIABLE = "FLIPBOOK_DISCORD_TOKEN"
+TELEGRAM_TOKEN_VARIABLE = "FLIPBOOK_TELEGRAM_TOKEN"
+DATABASE_PASSWORD_VARIABLE = "FLIPBOOK_DATABASE_PASSWORD"
+"""The engine needs it as the bot does."""
+SECRET_VARIABLES = (DISCORD_TOKEN_VARIABLE, TELEGRAM_TOKEN_VARIABLE)
+"""Never handed to the engine's environment."""
+
+Positive = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class DataSettings(_Section):
+    folder: Path = Path("data")
+    database: str | None = None
+    free_bytes_min: NotNegative = 1_000_000_000
+    ballast_bytes: NotNegative = 64_000_000
+
+
+class IntakeSettings(_Section):
+    upload_bytes_max: Positive = 20_000_000
+    pixels_max: Positive = 50_000_000
+    side_min: Positive = 32
+    side_kept_max: Positive = 2048
+    prompt_chars_max: Positive = 2000
+
+
+class FilmSettings(_Section):
+    seconds_default: PositiveFloat = 5.0
+    seconds_max: Annotated[float, Field(gt=0, le=120)] = 120.0
+    prompt_default: str = "The picture comes gently to life, with slow and natural motion."
+    crf: Annotated[int, Field(ge=16, le=40)] = 18
+    gif_width_max: Annotated[int, Field(ge=16)] = 320
+    gif_fps_max: Annotated[int, Field(ge=1, le=12)] = 12
+    gif_bytes_max: Positive = 8_000_000
+
+
+class QueueSettings(_Section):
+    queued_max: Positive = 500
+    queued_per_member_max: Positive = 5
+    wait_hours_max: PositiveFloat = 48.0
+    lease_s: PositiveFloat = 60.0
+    tries_max: Positive = 2
+
+
+class RetentionSettings(_Section):
+    upload_hours: PositiveFloat = 24.0
+    result_days: PositiveFloat = 30.0
+    backups: Annotated[int, Field(ge=1, le=365)] = 7
+
+
+class QuotaSettings(_Section):
+    burst_s: Annotated[float, Field(gt=0, le=1e9)] = 120.0
+    refill_s_per_day: Annotated[float, Field(ge=0, le=1e9)] = 60.0
+
+
+class EngineSettings(_Section):
+    model: str = "tiny"
+    weights: Path | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    size: Annotated[int, Field(ge=64, le=1024, multiple_of=16)] | None = None
+    steps: Annotated[int, Field(ge=1, le=100)] | None = None
+    guidance_scale: Annotated[float, Field(ge=0, le=100)] = 10.0
+    true_cfg_scale: Annotated[float, Field(ge=1, le=30)] = 1.0
+    guidance_rescale: Annotated[float, Field(ge=0, le=1)] = 0.0
+    negative_prompt: str = ""
+    step_checkpoint_s: PositiveFloat = 30.0
+    stall_s: PositiveFloat = 900.0
+    restart_wait_s_max: PositiveFloat = 300.0
+
+
+class ProgressSettings(_Section):
+    interval_s: PositiveFloat = 1.0
+    preview_strips: Annotated[int, Field(ge=0, le=10)] = 3
+
+
+class DiscordSettings(_Section):
+    enabled: bool = True
+    token_file: Path | None = None
+    proxy: str | None = None
+
+
+class TelegramSettings(_Section):
+    enabled: bool = True
+    token_file: Path | None = None
+    base_url: str | None = None
+    base_file_url: str | None = None
+    proxy: str | None = None
+
+
+class LogSettings(_Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(_Section):
+    data: DataSettings = DataSettings()
+    intake: IntakeSettings = IntakeSettings()
+    film: FilmSettings = FilmSettings()
+    queue: QueueSettings = QueueSettings()
+    quota: QuotaSettings = QuotaSettings()
+    retention: RetentionSettings = RetentionSettings()
+    engine: EngineSettings = EngineSettings()
+    progress: ProgressSettings = ProgressSettings()
+    discord: DiscordSettings = DiscordSettings()
+    telegram: TelegramSettings = TelegramSettings()
+    log: LogSettings = LogSettings()
+
+
+def load_settings(path: Path | None) -> Settings:
+    """Settings of a TOML file, or the defaults where `path` is None.
+
+    Relative paths in the file are taken from the file's own folder.
+    Raises SettingsError with a sentence that names the key, the value and what is allowed.
+    """
+    if path is None:
+        return _settle(Settings(), Path.cwd())
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except OSError as exc:
+        raise SettingsError(f"The configuration file {path} cannot be read: {exc.strerror or exc}.") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"The configuration file {path} is not valid TOML: {exc}.") from exc
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as exc:
+        raise SettingsError(f"{path}: {_first_problem(exc)}") from exc
+    return _settle(settings, path.resolve().parent)
+
+
+def read_token(variable: str, token_file: Path | None, environment: Mapping[str, str] = os.environ) -> SecretStr | None:
+    """A platform's token from its variable, else from its file; None where neither is given.
+
+    Raises SettingsError where the file is named and unreadable or empty.
+    """
+    if value := environment.get(variable, "").strip():
+        return SecretStr(value)
+    if token_file is None:
+        return None
+    try:
+        value = token_file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"token_file = {token_file} cannot be read: {exc}.") from exc
+    if not value:
+        raise SettingsError(f"token_file = {token_file} is empty.")
+    return SecretStr(value)
+
+
+def _settle(settings: Settings, base: Path) -> Settings:
+    """Make paths absolute and refuse what single fields cannot know."""
+    if settings.engine.model not in MODELS:
+        known = ", ".join(MODELS)
+        raise SettingsError(f'engine.model = "{settings.engine.model}" is unknown; choose one of: {known}.')
+    if problem := _address_problem(settings.data.database):
+        raise SettingsError(problem)
+    if settings.film.seconds_default > settings.film.seconds_max:
+        raise SettingsError("film.seconds_default is larger than film.seconds_max.")
+
+    def absolute(path: Path | None) -> Path | None:
+        return None if path is None else base / path.expanduser()
+
+    return settings.model_copy(
+        update={
+            "data": settings.data.model_copy(update={"folder": absolute(settings.data.folder)}),
+            "engine": settings.engine.model_copy(update={"weights": absolute(settings.engine.weights)}),
+            "discord": settings.discord.model_copy(update={"token_file": absolute(settings.discord.token_file)}),
+            "telegram": settings.telegram.model_copy(update={"token_file": absolute(settings.telegram.token_file)}),
+        }
+    )
+
+
+def _address_problem(address: str | None) -> str:
+    """What is wrong with data.database. Its value is never repeated: it may hold a password all the same."""
+    if address is None:
+        return ""
+    try:
+        parts = urlsplit(address)
+        host, password, _ = parts.hostname, parts.password, parts.port
+    except ValueError:
+        return "data.database is not an address."
+    if parts.scheme != "postgresql" or not host or len(parts.path) < 2:
+        return 'data.database must look like "postgresql://user@host:5432/name"; leave it out for a file of SQLite.'
+    if password is not None or "password" in parts.query:
+        return f"data.database holds a password, which does not belong in a file: set {DATABASE_PASSWORD_VARIABLE}."
+    return ""
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f'unknown key "{key}"; config.example.toml lists all keys.'
+    return f'"{key}" = {problem["input"]!r} is refused: {problem["msg"]}.'

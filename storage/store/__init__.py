@@ -1,0 +1,7 @@
+"""The store: requests from acceptance to the last message about them."""
+
+from storage.store.facade import Store
+from storage.store.outbox import OutboxItem
+from storage.words import MessageKind
+
+__all__ = ["MessageKind", "OutboxItem", "Store"]

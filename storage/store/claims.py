@@ -1,0 +1,140 @@
+"""The engine's side: taking a request, keeping it, and ending it one way or another. Every write is fenced."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, ScalarSelect, insert, select, update
+
+from storage.documents import blob_row, read_blob, read_params, result_blobs, write_result
+from storage.errors import StaleClaim
+from storage.estimates import record_section
+from storage.jobs import Claim, Failure, Job, JobState, Result, Section, Wish
+from storage.schema import attempt, in_state, request, request_blob, section
+from storage.store.books import announce, count_change
+from storage.store.leases import LeaseTime
+from storage.store.queries import blobs_of
+from storage.store.transitions import Terms, drawn, finish, finish_cancelled, lock_held, put_back
+from storage.words import Outcome
+
+
+def claim(db: Connection, terms: Terms, worker: str, candidate: int | ScalarSelect[int]) -> Job | None:
+    """Take the request that the dispatch names; None where it does not wait (any more)."""
+    now_ms = terms.clock.now_ms()
+    row = db.execute(
+        update(request)
+        # The state is asked again: a dispatch may offer what is no longer there.
+        .where(request.c.id == candidate, in_state(JobState.QUEUED))
+        .values(
+            state=JobState.RUNNING,
+            rev=request.c.rev + 1,
+            epoch=request.c.epoch + 1,
+            started_ms=now_ms,
+            **LeaseTime.now(db, terms.clock).until(terms.queue.lease_s),
+        )
+        .returning(request)
+    ).one_or_none()
+    if row is None:
+        return None
+    db.execute(insert(attempt).values(request_id=row.id, epoch=row.epoch, worker=worker, started_ms=now_ms))
+    announce(db, row.id, row.rev, JobState.RUNNING, now_ms)
+    count_change(db, row.account_id, before=JobState.QUEUED, after=JobState.RUNNING, begun_at=row.sfq_start)
+    done = db.execute(select(section).where(section.c.request_id == row.id).order_by(section.c.idx)).all()
+    return Job(
+        claim=Claim(request_id=row.id, epoch=row.epoch),
+        params=read_params(row.params, blobs_of(db, [row.id])[row.id]),
+        sections=tuple(Section(index=s.idx, checkpoint=read_blob(s), gpu_ms=s.gpu_ms) for s in done),
+    )
+
+
+def beat(db: Connection, terms: Terms, claim: Claim) -> Wish:
+    """Keep the lease."""
+    row = db.execute(
+        update(request)
+        .where(request.c.id == claim.request_id, request.c.epoch == claim.epoch, in_state(JobState.RUNNING))
+        .values(**LeaseTime.now(db, terms.clock).until(terms.queue.lease_s))
+        .returning(request.c.cancel_ms)
+    ).one_or_none()
+    if row is None:
+        raise StaleClaim(f"Request {claim.request_id} is no longer held by attempt {claim.epoch}.")
+    return Wish.CONTINUE if row.cancel_ms is None else Wish.CANCEL
+
+
+def save_section(db: Connection, claim: Claim, new: Section) -> None:
+    """Add the next section, or draw one of an earlier attempt anew. Saving the same one again changes nothing.
+
+    A gap, or another section where this attempt has saved one, is the worker's mistake (ValueError).
+    """
+    entry = lock_held(db, claim)
+    done = drawn(db, entry.id).sections
+    if new.index < done:
+        here = (section.c.request_id == entry.id) & (section.c.idx == new.index)
+        old = db.execute(select(section).where(here)).one()
+        if old.sha256 == new.checkpoint.sha256:
+            return
+        if old.epoch == entry.epoch:
+            raise ValueError(f"section {new.index} of request {entry.id} is already stored and differs")
+        # The earlier attempt's checkpoint was damaged, or of other weights: the film goes on with the new one.
+        db.execute(update(section).where(here).values(epoch=entry.epoch, gpu_ms=new.gpu_ms, **blob_row(new.checkpoint)))
+        return
+    if new.index != done or new.index >= entry.sections:
+        raise ValueError(f"section {new.index} of request {entry.id} does not follow {done} of {entry.sections}")
+    db.execute(
+        insert(section).values(
+            request_id=entry.id, idx=new.index, epoch=entry.epoch, gpu_ms=new.gpu_ms, **blob_row(new.checkpoint)
+        )
+    )
+    document = db.execute(select(request.c.params).where(request.c.id == entry.id)).scalar_one()
+    record_section(db, read_params(document, blobs_of(db, [entry.id])[entry.id]), new.gpu_ms)
+
+
+def complete(db: Connection, terms: Terms, claim: Claim, result: Result) -> None:
+    """running → done. Raises ValueError where sections are missing."""
+    entry = lock_held(db, claim)
+    done = drawn(db, entry.id).sections
+    if done != entry.sections:
+        raise ValueError(f"request {entry.id} has {done} of {entry.sections} sections and cannot be done")
+    db.execute(
+        insert(request_blob),
+        [{"request_id": entry.id, "role": role, **blob_row(blob)} for role, blob in result_blobs(result).items()],
+    )
+    earlier = drawn(db, entry.id, before_epoch=entry.epoch)
+    finish(
+        db,
+        terms,
+        entry,
+        JobState.DONE,
+        Outcome.DONE,
+        charge_ms=entry.duration_ms,
+        spent_ms=earlier.gpu_ms + result.gpu_ms,
+        result=write_result(result),
+    )
+
+
+def fail(db: Connection, terms: Terms, claim: Claim, failure: Failure) -> None:
+    """running → failed, with a full refund."""
+    entry = lock_held(db, claim)
+    finish(
+        db,
+        terms,
+        entry,
+        JobState.FAILED,
+        Outcome.FAILED,
+        error_code=failure.code,
+        error_sentence=failure.sentence,
+    )
+
+
+def cancelled(db: Connection, terms: Terms, claim: Claim) -> None:
+    """running → cancelled, as somebody wished. Raises ValueError where nobody did."""
+    entry = lock_held(db, claim)
+    if entry.cancel_by is None:
+        raise ValueError(f"nobody asked to cancel request {entry.id}")
+    finish_cancelled(db, terms, entry, entry.cancel_by)
+
+
+def release(db: Connection, terms: Terms, claim: Claim) -> None:
+    """running → queued at its old place, no try spent; → cancelled where somebody wished it meanwhile."""
+    entry = lock_held(db, claim)
+    if entry.cancel_by is not None:
+        finish_cancelled(db, terms, entry, entry.cancel_by)
+    else:
+        put_back(db, terms, entry, Outcome.RELEASED)

@@ -1,0 +1,122 @@
+"""Forgetting a person: what they asked for, what came of it and who they were. The sums stay, without a name.
+
+What stays of them is a number that leads nowhere, so that the books still add up and ids are never used twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, select, update
+
+from storage.documents import read_params, write_params
+from storage.jobs import Member, MessageRef
+from storage.schema import account, chat_message, identity, ledger, outbox, person, request, request_blob, section
+from storage.store.members import person_of
+from storage.store.transitions import Terms, finish_cancelled, lock
+from storage.words import Canceller
+
+ERASED = "erased"
+"""Stands where a platform's name stood."""
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """What was forgotten, and what a database cannot take back."""
+
+    requests: tuple[int, ...] = ()
+    cancelled: tuple[int, ...] = ()
+    """Of them: those that were open, queued or running, until now."""
+    messages: tuple[MessageRef, ...] = ()
+    """Of the bot, about these requests, in chats: only the platform can remove them."""
+
+
+def erase(db: Connection, terms: Terms, member: Member) -> Erased:
+    """Forget the person that this member is, on every platform. Nothing to forget is no error."""
+    person_id = person_of(db, member)
+    if person_id is None:
+        return Erased()
+    now_ms = terms.clock.now_ms()
+    identities = list(db.execute(select(identity.c.id).where(identity.c.person_id == person_id)).scalars())
+    query = select(request.c.id).where(request.c.identity_id.in_(identities)).order_by(request.c.id)
+    requests = list(db.execute(query).scalars())
+    cancelled = [request_id for request_id in requests if _end(db, terms, request_id)]
+    messages = [
+        MessageRef(platform=row.platform, chat_id=row.chat_id, message_id=row.message_id)
+        for row in db.execute(select(chat_message).where(chat_message.c.request_id.in_(requests)))
+    ]
+    db.execute(delete(chat_message).where(chat_message.c.request_id.in_(requests)))
+    _forget_requests(db, requests, now_ms)
+    db.execute(
+        update(ledger)
+        .where((ledger.c.person_id == person_id) | ledger.c.request_id.in_(requests))
+        .values(person_id=None)
+    )
+    _forget_names(db, person_id, identities)
+    db.execute(update(person).where(person.c.id == person_id).values(erased_ms=now_ms, scrubbed_ms=None))
+    return Erased(requests=tuple(requests), cancelled=tuple(cancelled), messages=tuple(messages))
+
+
+def unscrubbed(db: Connection) -> list[int]:
+    """Erased persons whom freed pages, files or older backups may still hold."""
+    query = select(person.c.id).where(person.c.erased_ms.is_not(None), person.c.scrubbed_ms.is_(None))
+    return list(db.execute(query).scalars())
+
+
+def scrubbed(db: Connection, terms: Terms, persons: list[int], *, erased_before_ms: int) -> None:
+    done = person.c.id.in_(persons), person.c.erased_ms <= erased_before_ms
+    db.execute(update(person).where(*done).values(scrubbed_ms=terms.clock.now_ms()))
+
+
+def _end(db: Connection, terms: Terms, request_id: int) -> bool:
+    """Cancel what is open at once; a worker that draws it hears so at its next beat, by its claim being void."""
+    entry = lock(db, request_id)
+    if entry is None or entry.state.terminal:
+        return False
+    canceller = entry.cancel_by or Canceller.MEMBER
+    wish: dict[str, Any] = {} if entry.cancel_by else {"cancel_ms": terms.clock.now_ms(), "cancel_by": canceller}
+    finish_cancelled(db, terms, entry, canceller, **wish)
+    return True
+
+
+def _forget_requests(db: Connection, requests: Sequence[int], now_ms: int) -> None:
+    """Many at a time: somebody may have asked for thousands, and others wait for the write lock."""
+    for start in range(0, len(requests), BATCH):
+        some = requests[start : start + BATCH]
+        for table in (section, request_blob, outbox):
+            db.execute(delete(table).where(table.c.request_id.in_(some)))
+        nameless = [
+            {"of": row.id, "params": _without_words(row.params), "idem": f"{ERASED}:{row.id}"}
+            for row in db.execute(select(request.c.id, request.c.params).where(request.c.id.in_(some)))
+        ]
+        db.execute(
+            update(request)
+            .where(request.c.id == bindparam("of"))
+            .values(
+                params=bindparam("params"),
+                # The key and the room may hold a platform's number for a person.
+                idem=bindparam("idem"),
+                chat_id="",
+                result=None,
+                trimmed_ms=func.coalesce(request.c.trimmed_ms, now_ms),
+                purged_ms=func.coalesce(request.c.purged_ms, now_ms),
+            ),
+            nameless,
+        )
+
+
+def _without_words(document: str) -> str:
+    return write_params(replace(read_params(document, {}), prompt="", negative_prompt="", seed=0))
+
+
+def _forget_names(db: Connection, person_id: int, identities: list[int]) -> None:
+    for identity_id in identities:
+        nobody = {"platform": ERASED, "platform_user_id": str(identity_id), "name": "", "locale": "en"}
+        db.execute(update(identity).where(identity.c.id == identity_id).values(**nobody))
+    for account_id in db.execute(select(account.c.id).where(account.c.person_id == person_id)).scalars().all():
+        # A private chat is a community of one, named by the person's number.
+        nowhere = {"platform": ERASED, "community_id": str(account_id)}
+        db.execute(update(account).where(account.c.id == account_id).values(**nowhere))

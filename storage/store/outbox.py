@@ -1,0 +1,149 @@
+"""The relay's side: what chats must still show, and which messages show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from storage.clock import Clock
+from storage.errors import UnknownRequest
+from storage.jobs import JobState, MessageRef, Status
+from storage.schema import chat_message, in_state, outbox, request
+from storage.store.queries import seen, statuses
+from storage.words import MessageKind
+
+PUT_OFF_MS_MAX = 600_000
+"""No revision is put off for longer. One that seems to be was written before the wall clock was set back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxItem:
+    """The newest revision of a request that no chat shows yet. Older ones are covered by it."""
+
+    request_id: int
+    rev: int
+    tries: int
+    """Deliveries of this revision that were put off."""
+    status_ref: MessageRef | None
+    film_ref: MessageRef | None
+    status: Status
+
+
+def due(db: Connection, clock: Clock, *, limit: int) -> list[OutboxItem]:
+    """Oldest first."""
+    now_ms = clock.now_ms()
+    newest = (
+        select(outbox.c.request_id, outbox.c.rev, outbox.c.tries)
+        .join(request, (request.c.id == outbox.c.request_id) & (request.c.rev == outbox.c.rev))
+        .where(
+            outbox.c.sent_ms.is_(None),
+            or_(outbox.c.not_before_ms <= now_ms, outbox.c.not_before_ms > now_ms + PUT_OFF_MS_MAX),
+        )
+        .order_by(outbox.c.not_before_ms, outbox.c.request_id)
+        .limit(limit)
+    )
+    rows = db.execute(newest).all()
+    ids = [row.request_id for row in rows]
+    known = {status.request_id: status for status in statuses(db, seen().where(request.c.id.in_(ids)))}
+    refs = {
+        (row.request_id, row.kind): MessageRef(platform=row.platform, chat_id=row.chat_id, message_id=row.message_id)
+        for row in db.execute(select(chat_message).where(chat_message.c.request_id.in_(ids)))
+    }
+    return [
+        OutboxItem(
+            request_id=row.request_id,
+            rev=row.rev,
+            tries=row.tries,
+            status_ref=refs.get((row.request_id, MessageKind.STATUS)),
+            film_ref=refs.get((row.request_id, MessageKind.FILM)),
+            status=known[row.request_id],
+        )
+        for row in rows
+    ]
+
+
+def message_posted(db: Connection, clock: Clock, request_id: int, kind: MessageKind, ref: MessageRef, rev: int) -> None:
+    """A message exists and shows `rev`; older revisions need no showing. Replaces the one known before."""
+    _known(db, request_id, rev)
+    same = chat_message.c.request_id == request_id, chat_message.c.kind == kind
+    db.execute(delete(chat_message).where(*same))
+    db.execute(
+        insert(chat_message).values(
+            request_id=request_id,
+            kind=kind,
+            platform=ref.platform,
+            chat_id=ref.chat_id,
+            message_id=ref.message_id,
+            applied_rev=rev,
+        )
+    )
+    _mark_sent(db, clock, request_id, rev - 1)
+
+
+def message_removed(db: Connection, request_id: int, kind: MessageKind) -> None:
+    """The message is gone, whoever removed it."""
+    db.execute(delete(chat_message).where(chat_message.c.request_id == request_id, chat_message.c.kind == kind))
+
+
+def sent(db: Connection, clock: Clock, request_id: int, rev: int) -> None:
+    """Every message of the request shows `rev` or is newer; nothing up to it is owed any more."""
+    _known(db, request_id, rev)
+    db.execute(
+        update(chat_message)
+        .where(chat_message.c.request_id == request_id, chat_message.c.applied_rev < rev)
+        .values(applied_rev=rev)
+    )
+    _mark_sent(db, clock, request_id, rev)
+
+
+def retry(db: Connection, clock: Clock, request_id: int, rev: int, *, after_ms: int) -> None:
+    """This revision could not be shown: try again later, unless a newer one comes first."""
+    db.execute(
+        update(outbox)
+        .where(outbox.c.request_id == request_id, outbox.c.rev == rev, outbox.c.sent_ms.is_(None))
+        .values(not_before_ms=clock.now_ms() + min(after_ms, PUT_OFF_MS_MAX), tries=outbox.c.tries + 1)
+    )
+
+
+def by_message(db: Connection, ref: MessageRef) -> int | None:
+    """The request that a message of the bot is about."""
+    query = select(chat_message.c.request_id).where(
+        chat_message.c.platform == ref.platform,
+        chat_message.c.chat_id == ref.chat_id,
+        chat_message.c.message_id == ref.message_id,
+    )
+    return db.execute(query.limit(1)).scalars().one_or_none()
+
+
+def live(db: Connection) -> dict[int, MessageRef]:
+    """Status messages of requests that have not ended: those a relay keeps up to date, also after a restart."""
+    query = (
+        select(chat_message)
+        .join(request, request.c.id == chat_message.c.request_id)
+        .where(
+            chat_message.c.kind == MessageKind.STATUS,
+            in_state(JobState.QUEUED) | in_state(JobState.RUNNING),
+        )
+    )
+    return {
+        row.request_id: MessageRef(platform=row.platform, chat_id=row.chat_id, message_id=row.message_id)
+        for row in db.execute(query)
+    }
+
+
+def _mark_sent(db: Connection, clock: Clock, request_id: int, up_to_rev: int) -> None:
+    db.execute(
+        update(outbox)
+        .where(outbox.c.request_id == request_id, outbox.c.rev <= up_to_rev, outbox.c.sent_ms.is_(None))
+        .values(sent_ms=clock.now_ms())
+    )
+
+
+def _known(db: Connection, request_id: int, rev: int) -> None:
+    """A revision that never was would hide every one to come."""
+    # Of what was purged nothing is told any more; of what was erased no message may be written down again.
+    kept = request.c.id == request_id, request.c.purged_ms.is_(None)
+    found = db.execute(select(request.c.rev).where(*kept)).scalar_one_or_none()
+    if found is None or not 1 <= rev <= found:
+        raise UnknownRequest(f"There is no revision {rev} of request {request_id}.")

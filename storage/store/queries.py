@@ -1,0 +1,180 @@
+"""Requests as people see them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, tuple_, union
+
+from storage.columns import INT
+from storage.documents import Blobs, read_blob, read_params, read_result
+from storage.jobs import Blob, Failure, JobState, Member, Place, Progress, RequestKind, Status
+from storage.progress import progress_of
+from storage.schema import account, attempt, identity, in_state, ledger, pace, progress, request, request_blob, section
+from storage.words import BlobRole
+
+COUNTED_MAX = 2_000
+"""Positions are exact up to here; counting further would cost time that grows with the queue."""
+
+
+def statuses(db: Connection, query: Select[Any], parameters: Mapping[str, int] | None = None) -> list[Status]:
+    """Statuses of the requests that `query` (over `seen()`) selects, in its order."""
+    rows = db.execute(query, parameters).all()
+    ids = [row.id for row in rows]
+    blobs = blobs_of(db, ids)
+    nothing: Blobs = {}
+    reports = progress_of(db, [row.id for row in rows if row.state == JobState.RUNNING])
+    ahead = _ahead(db, [row for row in rows if row.state == JobState.QUEUED])
+    return [_status(row, blobs.get(row.id, nothing), reports.get(row.id), ahead.get(row.id)) for row in rows]
+
+
+def status(db: Connection, request_id: int) -> Status | None:
+    found = statuses(db, _seen_one(), {"this": request_id})
+    return found[0] if found else None
+
+
+@cache
+def _seen_one() -> Select[Any]:
+    return seen().where(request.c.id == bindparam("this", type_=INT))
+
+
+def history(db: Connection, person_id: int, *, limit: int, before_id: int | None) -> list[Status]:
+    query = seen().where(identity.c.person_id == person_id)
+    if before_id is not None:
+        query = query.where(request.c.id < before_id)
+    return statuses(db, query.order_by(request.c.id.desc()).limit(limit))
+
+
+def line(db: Connection, *, limit: int) -> list[Status]:
+    """Running first, then queued in order."""
+    running = statuses(db, seen().where(in_state(JobState.RUNNING)).order_by(request.c.started_ms).limit(limit))
+    turn = (request.c.sfq_start, request.c.id)
+    queued = seen().where(in_state(JobState.QUEUED)).order_by(*turn).limit(limit - len(running))
+    return running + statuses(db, queued)
+
+
+@cache
+def seen() -> Select[Any]:
+    """Everything of a request that fits in one row."""
+    done = select(func.count()).where(section.c.request_id == request.c.id).scalar_subquery()
+    charged = (
+        select(func.coalesce(func.sum(ledger.c.ms), 0)).where(ledger.c.request_id == request.c.id).scalar_subquery()
+    )
+    return select(
+        request,
+        identity.c.platform.label("member_platform"),
+        identity.c.platform_user_id,
+        identity.c.name,
+        identity.c.locale,
+        account.c.platform,
+        account.c.community_id,
+        done.label("sections_done"),
+        charged.label("charged_ms"),
+    ).select_from(request.join(identity).join(account))
+
+
+def blobs_of(db: Connection, request_ids: Sequence[int]) -> dict[int, Blobs]:
+    """Files of requests by role."""
+    found: defaultdict[int, dict[BlobRole, Blob]] = defaultdict(dict)
+    for row in db.execute(_named_by(), {"these": request_ids}) if request_ids else ():
+        found[row.request_id][BlobRole(row.role)] = read_blob(row)
+    return dict(found)
+
+
+@cache
+def _named_by() -> Select[Any]:
+    return select(request_blob).where(request_blob.c.request_id.in_(bindparam("these", expanding=True)))
+
+
+def blobs_named(db: Connection) -> set[str]:
+    """SHA-256 of every file that some row names."""
+    named = union(select(request_blob.c.sha256), select(section.c.sha256), select(progress.c.preview_sha256))
+    return {sha256 for sha256 in db.execute(named).scalars() if sha256 is not None}
+
+
+def largest_result_bytes(db: Connection) -> int:
+    """All files of the largest film that is kept."""
+    made = request_blob.c.role.in_((BlobRole.FILM, BlobRole.GIF, BlobRole.POSTER))
+    sums = select(func.sum(request_blob.c.byte_count).label("bytes")).where(made).group_by(request_blob.c.request_id)
+    return int(db.execute(select(func.coalesce(func.max(sums.subquery().c.bytes), 0))).scalar_one())
+
+
+def _ahead(db: Connection, rows: Sequence[Row[Any]]) -> dict[int, tuple[int, int | None]]:
+    """Position and estimated wait of queued requests."""
+    if not rows:
+        return {}
+    measured = db.execute(select(pace.c.samples).limit(1)).first() is not None
+    before_ms, engines = _running(db)
+    found: dict[int, tuple[int, int | None]] = {}
+    for row in rows:
+        earlier = db.execute(_earlier(), {"start": row.sfq_start, "before_id": row.id}).one()
+        wait_ms = (before_ms + int(earlier.est_ms)) // engines
+        found[row.id] = earlier.number + 1, wait_ms if measured else None
+    return found
+
+
+@cache
+def _earlier() -> Select[Any, Any]:
+    """Count and estimated GPU time of the queued requests before one, which is given by `start` and `before_id`."""
+    turn = request.c.sfq_start, request.c.id
+    this = bindparam("start", type_=INT), bindparam("before_id", type_=INT)
+    some = (
+        select(request.c.est_ms)
+        .where(in_state(JobState.QUEUED), tuple_(*turn) < tuple_(*this))
+        .order_by(*turn)
+        .limit(COUNTED_MAX)
+        .subquery()
+    )
+    est_ms = func.coalesce(func.sum(some.c.est_ms), 0)
+    return select(func.count().label("number"), est_ms.label("est_ms")).select_from(some)
+
+
+def _running(db: Connection) -> tuple[int, int]:
+    """GPU time that running requests still need, and the number of engines at work (at least one)."""
+    rows = db.execute(_at_work()).all()
+    return sum(max(0, row.est_ms - int(row.spent_ms)) for row in rows), max(1, len({row.worker for row in rows}))
+
+
+@cache
+def _at_work() -> Select[Any, Any, Any]:
+    spent = (
+        select(func.coalesce(func.sum(section.c.gpu_ms), 0))
+        .where(section.c.request_id == request.c.id)
+        .scalar_subquery()
+    )
+    open_attempt = (attempt.c.request_id == request.c.id) & attempt.c.ended_ms.is_(None)
+    return (
+        select(request.c.est_ms, spent.label("spent_ms"), attempt.c.worker)
+        .join_from(request, attempt, open_attempt)
+        .where(in_state(JobState.RUNNING))
+    )
+
+
+def _status(row: Row[Any], blobs: Blobs, report: Progress | None, ahead: tuple[int, int | None] | None) -> Status:
+    state = JobState(row.state)
+    return Status(
+        request_id=row.id,
+        state=state,
+        rev=row.rev,
+        member=Member(platform=row.member_platform, user_id=row.platform_user_id, name=row.name, locale=row.locale),
+        place=Place(platform=row.platform, community_id=row.community_id, chat_id=row.chat_id),
+        kind=RequestKind(row.kind),
+        parent_id=row.parent_id,
+        params=read_params(row.params, blobs),
+        created_ms=row.created_ms,
+        started_ms=row.started_ms,
+        ended_ms=row.ended_ms,
+        position=ahead[0] if ahead else None,
+        wait_ms=ahead[1] if ahead else None,
+        interrupted=state is JobState.QUEUED and row.epoch > 0,
+        sections_done=row.sections_done,
+        progress=report,
+        result=None if row.result is None else read_result(row.result, blobs),
+        failure=None if row.error_code is None else Failure(code=row.error_code, sentence=row.error_sentence),
+        charged_ms=int(row.charged_ms),
+        purged=row.purged_ms is not None,
+        film_lost=row.lost_ms is not None,
+    )
