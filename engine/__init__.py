@@ -1,0 +1,1 @@
+"""The card's side: FramePack as a claim loop over the store. Never imports a chat platform or the bot."""
