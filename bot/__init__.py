@@ -1,0 +1,1 @@
+"""The chat side: what members see and ask for. Never imports torch or the engine."""

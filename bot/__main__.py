@@ -1,0 +1,134 @@
+"""The `flipbook` command. Only argparse is imported up here: `--help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from bot import exits
+
+
+def main(arguments: list[str] | None = None) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        # A narrow console (Windows code pages, LANG=C) gets "?" for what it cannot show, never a crash.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    options = parser().parse_args(arguments)
+    from storage.errors import FlipbookError
+
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except FlipbookError as exc:
+        from bot.commands import say_error
+
+        say_error(exc, as_json=getattr(options, "json", False))
+        return exits.REFUSED
+
+
+def _run(options: argparse.Namespace) -> int:
+    from bot import commands
+
+    match options.command:
+        case "try":
+            return commands.try_film(options)
+        case "reroll":
+            return commands.reroll(options)
+        case "extend":
+            return commands.extend(options)
+        case "history":
+            return commands.history(options)
+        case "doctor":
+            return commands.doctor(options)
+        case "restore" | "erase":
+            from bot import mending
+
+            return mending.restore_backup(options) if options.command == "restore" else mending.erase(options)
+        case _:
+            return commands.run(options)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence instead of the whole usage."""
+        self.exit(exits.REFUSED, f"{self.prog}: {message[:1].upper()}{message[1:]}; see {self.prog} --help.\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    root = _Parser(prog="flipbook", description="Animates pictures with FramePack, for a chat or for you alone.")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    once = commands.add_parser("try", help="animate one picture here and now")
+    once.add_argument("picture", nargs="?", type=Path, metavar="PICTURE", help="a picture file; left out: one of ours")
+    once.add_argument("prompt", nargs="?", default="", metavar="PROMPT", help="what should move, and how")
+    # Words and numbers stay text: they are read by the same intake as a chat's.
+    once.add_argument("--seconds", metavar="N", help="length of the film, up to 120")
+    once.add_argument("--seed", metavar="N", help="the same seed draws the same film")
+    once.add_argument("--schedule", metavar="inverted|forward", help="which end is drawn first")
+    once.add_argument("--steps", metavar="N", help="denoising steps for each part")
+    once.add_argument("--size", metavar="PIXELS", help="the film has about PIXELS² pixels")
+    once.add_argument("--end-picture", type=Path, metavar="FILE", help="how the film should end (inverted only)")
+    _where(once)
+    _how(once)
+
+    again = commands.add_parser("reroll", help="draw a film of yours again with a new seed")
+    again.add_argument("id", type=_number, metavar="ID", help="its number; `flipbook history` lists them")
+    again.add_argument("prompt", nargs="?", metavar="PROMPT", help="other words, if wanted")
+    _where(again)
+    _how(again)
+
+    longer = commands.add_parser("extend", help="draw a film that goes on where one of yours ends")
+    longer.add_argument("id", type=_number, metavar="ID", help="its number; `flipbook history` lists them")
+    longer.add_argument("prompt", nargs="?", metavar="PROMPT", help="other words, if wanted")
+    longer.add_argument("--seconds", metavar="N", help="length of the new film")
+    _where(longer)
+    _how(longer)
+
+    past = commands.add_parser("history", help="list the films made here")
+    past.add_argument("--limit", type=_number, default=20, metavar="N", help="how many, newest first (20)")
+    _where(past)
+
+    run = commands.add_parser("run", help="serve the chats that the configuration names")
+    run.add_argument("--config", type=Path, required=True, metavar="FILE", help="see config.example.toml")
+
+    restore = commands.add_parser("restore", help="put a backup in the place of a damaged database, which is kept")
+    restore.add_argument("backup", nargs="?", type=Path, metavar="BACKUP", help="left out: the newest that is whole")
+    _where(restore)
+
+    erase = commands.add_parser("erase", help="forget a person: requests, films, names; also while the bot runs")
+    erase.add_argument("platform", metavar="PLATFORM", help="discord or telegram")
+    erase.add_argument("user_id", metavar="USER_ID", help="the person's number there")
+    _where(erase)
+
+    doctor = commands.add_parser("doctor", help="examine this machine, the weights and the data")
+    _where(doctor)
+    doctor.add_argument("--model", metavar="NAME", help="examine this model instead of the configured one")
+    doctor.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    return root
+
+
+def _number(text: str) -> int:
+    """A whole number that the database can hold."""
+    number = int(text)
+    if not 1 <= number < 2**63:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
+    return number
+
+
+def _where(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--out", type=Path, metavar="DIR", help="films go there (flipbook-films)")
+    command.add_argument("--data", type=Path, metavar="DIR", help="queue and history (DIR/.flipbook in --out)")
+    command.add_argument("--config", type=Path, metavar="FILE", help="take the engine's settings from there")
+
+
+def _how(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", metavar="NAME", help="tiny, framepack or framepack-f1")
+    command.add_argument("--json", action="store_true", help="one JSON object on standard output at the end")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""Text and options → the pieces of a request. Pure and total: any input gives a value or RequestRejected."""
+
+from __future__ import annotations
+
+import random
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from bot.chat import Incoming
+from bot.picture import Picture, read_picture
+from bot.wording import durations, table
+from bot.wording.table import Table
+from storage.errors import RequestRejected
+from storage.jobs import Schedule
+from storage.models import ModelCard
+from storage.settings import FilmSettings, IntakeSettings
+
+SECONDS_MIN = 0.5
+"""Nothing shorter can be asked for: a section is 1.2 s, and what is asked for is what is charged."""
+SEED_MAX = 2**32 - 1
+STEPS_MIN, STEPS_MAX = 1, 100
+SIZE_MIN, SIZE_MAX, SIZE_MULTIPLE = 64, 1024, 16
+"""Bucket sides are multiples of 16: the VAE halves three times and the transformer patches by two."""
+
+SHOWN_CHARS = 24
+"""Of a refused value: enough to recognise it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a request is measured against on this host."""
+
+    intake: IntakeSettings
+    film: FilmSettings
+    model: ModelCard
+    size: int
+    """Where the member names none."""
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The checked words and numbers of a request."""
+
+    prompt: str
+    duration_ms: int
+    seed: int
+    schedule: Schedule
+    steps: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    start: Picture
+    end: Picture | None
+
+
+def read_options(incoming: Incoming, rules: Rules, draw: random.Random) -> Options:
+    """Everything but the pictures; cheap, and therefore first. `draw` gives the seed where none is named."""
+    words = table(incoming.member.locale)
+    schedule = read_schedule(incoming.schedule, rules.model, words)
+    if incoming.end_picture is not None and schedule is Schedule.FORWARD:
+        raise RequestRejected(_no_end_picture(words, rules.model), field="end_picture")
+    return Options(
+        prompt=read_prompt(incoming.prompt, rules, words),
+        duration_ms=read_seconds(incoming.seconds, rules.film, words),
+        seed=read_seed(incoming.seed, draw, words),
+        schedule=schedule,
+        steps=read_steps(incoming.steps, rules.steps, words),
+        size=read_size(incoming.size, rules.size, words),
+    )
+
+
+def read_pictures(incoming: Incoming, rules: Rules) -> Pictures:
+    """Decode the pictures: up to seconds of work, so call it in a thread."""
+    start = read_picture(incoming.picture, rules.intake, "picture")
+    end = incoming.end_picture
+    if end is None:
+        return Pictures(start=start, end=None)
+    try:
+        return Pictures(start=start, end=read_picture(end, rules.intake, "end_picture"))
+    except RequestRejected as exc:
+        raise RequestRejected(f"The end picture cannot be used. {exc}", field="end_picture") from exc
+
+
+def read_prompt(text: str, rules: Rules, words: Table) -> str:
+    """The cleaned prompt, or the default motion where nothing visible is left."""
+    prompt = clean_text(text)
+    most = rules.intake.prompt_chars_max
+    if len(prompt) > most:
+        raise RequestRejected(words.prompt_too_long.format(count=len(prompt), most=most), field="prompt")
+    return prompt or rules.film.prompt_default
+
+
+def read_seconds(text: str | None, film: FilmSettings, words: Table) -> int:
+    """Milliseconds of video; "2.5" and "2,5" are the same."""
+    if text is None or not text.strip():
+        return round(film.seconds_default * 1000)
+    number = _decimal(text)
+    least = min(SECONDS_MIN, film.seconds_max)
+    if number is None or not Decimal(str(least)) <= number <= Decimal(str(film.seconds_max)):
+        sentence = words.seconds_refused.format(
+            given=_shown(text), least=durations.number(words, least), most=durations.number(words, film.seconds_max)
+        )
+        raise RequestRejected(sentence, field="seconds")
+    return int((number * 1000).to_integral_value(ROUND_HALF_UP))
+
+
+def read_seed(text: str | None, draw: random.Random, words: Table) -> int:
+    if text is None or not text.strip():
+        return draw_seed(draw)
+    seed = _whole(text)
+    if seed is None or seed > SEED_MAX:
+        raise RequestRejected(words.seed_refused.format(given=_shown(text), most=SEED_MAX), field="seed")
+    return seed
+
+
+def draw_seed(draw: random.Random) -> int:
+    return draw.randrange(SEED_MAX + 1)
+
+
+def read_schedule(text: str | None, model: ModelCard, words: Table) -> Schedule:
+    if text is None or not text.strip():
+        return model.schedules[0]
+    name = text.strip().lower()
+    for schedule in model.schedules:
+        if schedule.value == name:
+            return schedule
+    allowed = ", ".join(model.schedules)
+    sentence = words.schedule_unknown.format(given=_shown(text), model=model.name, allowed=allowed)
+    raise RequestRejected(sentence, field="schedule")
+
+
+def read_steps(text: str | None, default: int, words: Table) -> int:
+    if text is None or not text.strip():
+        return default
+    steps = _whole(text)
+    if steps is None or not STEPS_MIN <= steps <= STEPS_MAX:
+        sentence = words.steps_refused.format(given=_shown(text), least=STEPS_MIN, most=STEPS_MAX)
+        raise RequestRejected(sentence, field="steps")
+    return steps
+
+
+def read_size(text: str | None, default: int, words: Table) -> int:
+    if text is None or not text.strip():
+        return default
+    size = _whole(text)
+    if size is None or not SIZE_MIN <= size <= SIZE_MAX or size % SIZE_MULTIPLE:
+        sentence = words.size_refused.format(given=_shown(text), least=SIZE_MIN, most=SIZE_MAX, multiple=SIZE_MULTIPLE)
+        raise RequestRejected(sentence, field="size")
+    return size
+
+
+# Joiners spell words in Persian, the Indic scripts and emoji, and marks order mixed right-to-left text;
+# every other format character (zero-width spaces, overrides, tags) is invisible and only misleads.
+_JOINERS_AND_MARKS: Mapping[str, str] = {
+    "\u200c": "zero width non-joiner",
+    "\u200d": "zero width joiner",
+    "\u200e": "left-to-right mark",
+    "\u200f": "right-to-left mark",
+    "\u061c": "Arabic letter mark",
+}
+
+
+def clean_text(text: str) -> str:
+    """One line of visible text, composed (NFC); empty where only invisible characters were given."""
+    # Lone surrogates (category Cs) come from broken command lines and cannot be stored as UTF-8.
+    kept = "".join(
+        " " if char.isspace() or unicodedata.category(char) == "Cc" else char
+        for char in unicodedata.normalize("NFC", text)
+        if char in _JOINERS_AND_MARKS or unicodedata.category(char) not in ("Cf", "Cs")
+    )
+    line = " ".join(kept.split())
+    return line if any(char not in _JOINERS_AND_MARKS and char != " " for char in line) else ""
+
+
+_NUMBER = re.compile(r"\d{1,12}([.,]\d{0,12})?|[.,]\d{1,12}")
+_DIGITS = re.compile(r"\d{1,12}")
+
+
+def _decimal(text: str) -> Decimal | None:
+    """Digits of any script with one mark; no exponents, signs, NaN or infinity."""
+    text = text.strip()
+    return Decimal(text.replace(",", ".")) if _NUMBER.fullmatch(text) else None
+
+
+def _whole(text: str) -> int | None:
+    text = text.strip()
+    return int(text) if _DIGITS.fullmatch(text) else None
+
+
+def _shown(text: str) -> str:
+    text = clean_text(text)
+    return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
+
+
+def _no_end_picture(words: Table, model: ModelCard) -> str:
+    if Schedule.INVERTED in model.schedules:
+        return words.end_picture_forward
+    return words.end_picture_forward_only.format(model=model.name)

@@ -1,0 +1,252 @@
+"""An upload becomes the picture a film starts from: upright, opaque, sRGB, bounded. Any bytes at all are survived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image, ImageCms, ImageStat
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from bot.picture_format import ACCEPTED, PictureFormat, jpeg_takes_forever, sniff, webp_sides
+from storage.errors import RequestRejected
+from storage.settings import IntakeSettings
+
+# Opened by class: Image.open would warn or raise by limits of its own, which are global to the process.
+_OPENERS: dict[PictureFormat, Callable[[BytesIO], ImageFile]] = {
+    PictureFormat.JPEG: JpegImageFile,
+    PictureFormat.PNG: PngImageFile,
+    PictureFormat.WEBP: WebPImageFile,
+    PictureFormat.GIF: GifImageFile,
+    PictureFormat.BMP: BmpImageFile,
+    PictureFormat.TIFF: TiffImageFile,
+    PictureFormat.AVIF: AvifImageFile,
+}
+_ANIMATED = (PictureFormat.GIF, PictureFormat.PNG, PictureFormat.WEBP, PictureFormat.AVIF)
+
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_BAND_PIXELS = 1_000_000
+_WHITE = (255, 255, 255)
+_DUSK = (40, 44, 52)
+_NEARLY_WHITE = 230
+_VISIBLE = 16
+_PNG_LEVEL = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture fit for the engine."""
+
+    png: bytes
+    """RGB, 8 bit, without any metadata of the upload (a phone writes its place into every photo)."""
+    width: int
+    height: int
+    note: str
+    """One sentence for the member where something of the upload was left out; empty otherwise."""
+
+
+def read_picture(data: bytes, limits: IntakeSettings, field: str = "picture") -> Picture:
+    """Any bytes give a Picture or RequestRejected(field=field), never another exception.
+
+    Takes up to seconds of CPU: call it in a thread. Sides are checked in the header, before anything is
+    decoded. While it runs it holds up to 5 bytes per pixel of the upload, for WebP 16: at 50 megapixels
+    0.25 and 0.8 GB.
+    Where something is transparent, white shows through: such pictures are mostly drawings and logos made
+    for a light page. What is itself nearly white is put on dark grey instead.
+    """
+    kind = _accepted(data, limits, field)
+    if kind is PictureFormat.WEBP and (sides := webp_sides(data)):
+        _check_sides(*sides, limits, field)
+    if kind is PictureFormat.JPEG and jpeg_takes_forever(data):
+        raise RequestRejected("The JPEG is built of far too many layers; please save it anew.", field=field)
+    try:
+        return _read(kind, data, limits, field)
+    except RequestRejected:
+        raise
+    # Decoders meet hostile bytes here, and Pillow raises whatever its parsers trip over: OSError, SyntaxError,
+    # ValueError, struct.error, KeyError, EOFError, MemoryError and more. To the member it is all one.
+    except Exception as exc:
+        sentence = f"The {kind.value} picture is damaged or cut off; please send it again, or save it anew."
+        raise RequestRejected(sentence, field=field) from exc
+
+
+def _accepted(data: bytes, limits: IntakeSettings, field: str) -> PictureFormat:
+    if not data:
+        raise RequestRejected("The picture is empty: the upload holds no bytes.", field=field)
+    if len(data) > limits.upload_bytes_max:
+        sentence = f"The picture has {len(data) / 1e6:.1f} MB; at most {limits.upload_bytes_max / 1e6:g} MB are taken."
+        raise RequestRejected(sentence, field=field)
+    kind = sniff(data)
+    if isinstance(kind, PictureFormat):
+        return kind
+    if kind == "a HEIC photo":
+        raise RequestRejected("HEIC photos cannot be read here; please send it as JPEG or PNG.", field=field)
+    raise RequestRejected(f"This is not a picture but {kind}; please send a {ACCEPTED} file.", field=field)
+
+
+def _check_sides(width: int, height: int, limits: IntakeSettings, field: str) -> None:
+    if min(width, height) < limits.side_min:
+        sentence = f"The picture is {width}x{height} pixels; each side needs at least {limits.side_min}."
+        raise RequestRejected(sentence, field=field)
+    if width * height > limits.pixels_max:
+        sentence = (
+            f"The picture is {width}x{height} pixels; at most {limits.pixels_max / 1e6:g} megapixels are taken,"
+            " so please make it smaller."
+        )
+        raise RequestRejected(sentence, field=field)
+
+
+def _read(kind: PictureFormat, data: bytes, limits: IntakeSettings, field: str) -> Picture:
+    image = _OPENERS[kind](BytesIO(data))
+    _check_sides(*image.size, limits, field)
+    if kind is PictureFormat.JPEG:  # the decoder itself can halve: less memory, and better than skipping pixels
+        image.draft(None, (2 * limits.side_kept_max, 2 * limits.side_kept_max))
+    animated = kind in _ANIMATED and bool(getattr(image, "is_animated", False))
+    image.seek(0)
+    image.load()
+    orientation = _orientation(image)
+    sides, kept = _sides_kept(image.size, limits)
+    # Whole factors first, the rest by LANCZOS: from at least 1.5 times the sides nobody sees the difference.
+    factor = max(1, int(min(image.width / sides[0], image.height / sides[1]) / 1.5))
+    small = _in_srgb(image, paper=_paper(image, field), factor=factor)
+    image.close()
+    fitted = small.resize(sides, Image.Resampling.LANCZOS) if small.size != sides else small
+    if kept != sides:
+        left, top = (sides[0] - kept[0]) // 2, (sides[1] - kept[1]) // 2
+        fitted = fitted.crop((left, top, left + kept[0], top + kept[1]))
+    if orientation in _UPRIGHT:
+        fitted = fitted.transpose(_UPRIGHT[orientation])
+    fitted.info.clear()
+    out = BytesIO()
+    fitted.save(out, "PNG", compress_level=_PNG_LEVEL)
+    note = "The picture is animated; the film starts from its first frame." if animated else ""
+    return Picture(png=out.getvalue(), width=fitted.width, height=fitted.height, note=note)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # damaged notes about a picture do not damage the picture
+        return 1
+
+
+def _sides_kept(size: tuple[int, int], limits: IntakeSettings) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Sides to scale to, and the middle of them to keep.
+
+    A strip so long that its short side would fall below `side_min` keeps that side and loses its ends:
+    films are cropped to their middle anyway.
+    """
+    scale = min(1.0, max(limits.side_kept_max / max(size), limits.side_min / min(size)))
+    width, height = (max(1, round(side * scale)) for side in size)
+    return (width, height), (min(width, limits.side_kept_max), min(height, limits.side_kept_max))
+
+
+def _in_srgb(image: Image.Image, *, paper: tuple[int, int, int] | None, factor: int) -> Image.Image:
+    """RGB in sRGB on that paper, `factor` times smaller, made in bands: it never takes the full size twice over.
+
+    paper: None where nothing is transparent.
+    """
+    scale = _scale_to_bytes(image)
+    convert = _profile_converter(image, alpha=paper is not None, scale=scale)
+    result = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    for top, band in _bands(image, factor):
+        small = convert(_in_bytes(band, alpha=paper is not None, scale=scale))
+        if paper is not None:
+            flat = Image.new("RGBA", small.size, paper)
+            flat.alpha_composite(small)
+            small = flat.convert("RGB")
+        result.paste(small.reduce(factor) if factor > 1 else small, (0, top // factor))
+    return result
+
+
+def _bands(image: Image.Image, factor: int = 1) -> Iterator[tuple[int, Image.Image]]:
+    """Top and content of each stripe; heights are multiples of `factor`."""
+    rows = max(1, _BAND_PIXELS // (image.width * factor)) * factor
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _paper(image: Image.Image, field: str) -> tuple[int, int, int] | None:
+    """What shows through: white, dark grey under what is nearly white itself, None where nothing is transparent."""
+    if not image.has_transparency_data:
+        return None
+    seen = brightness = 0.0
+    for _, band in _bands(image):
+        full = band.convert("RGBA")
+        mask = full.getchannel("A").point([0] * _VISIBLE + [255] * (256 - _VISIBLE))
+        if mask.getbbox():
+            visible = ImageStat.Stat(full.convert("L"), mask)
+            seen += visible.count[0]
+            brightness += visible.sum[0]
+    if not seen:
+        raise RequestRejected("The picture is completely transparent: there is nothing to animate.", field=field)
+    transparent = seen < image.width * image.height
+    return _DUSK if transparent and brightness / seen > _NEARLY_WHITE else _WHITE
+
+
+def _scale_to_bytes(image: Image.Image) -> float | None:
+    """What one step of a deep grey picture is worth in 256ths; None for pictures of 8 bits."""
+    if image.mode.startswith("I;16"):
+        return 255 / 65535
+    if image.mode not in ("I", "F"):
+        return None
+    top = image.getextrema()[1]
+    assert isinstance(top, int | float)
+    # The file does not say what white is: the least usual range that holds everything.
+    white = next((white for white in (1.0, 255.0, 65535.0) if top <= white and (image.mode == "F" or white > 1)), top)
+    return 255 / white
+
+
+def _in_bytes(band: Image.Image, *, alpha: bool, scale: float | None) -> Image.Image:
+    """8 bits per channel, in a mode that profiles speak of: L, RGB, RGBA or CMYK."""
+    if scale is not None:
+        return band.point(lambda value: value * scale + 0.5).convert("L")
+    if alpha:
+        return band.convert("RGBA")
+    if band.mode in ("L", "RGB", "CMYK"):
+        return band
+    return band.convert("L" if band.mode == "1" else "RGB")
+
+
+def _profile_converter(image: Image.Image, *, alpha: bool, scale: float | None) -> Callable[[Image.Image], Image.Image]:
+    """How bands of this picture come to sRGB: by the profile it carries where that is sound, else by convention."""
+
+    def by_convention(band: Image.Image) -> Image.Image:
+        return band if band.mode == "RGBA" else band.convert("RGB")
+
+    profile = image.info.get("icc_profile")
+    if not isinstance(profile, bytes):
+        return by_convention
+    mode = _in_bytes(image.crop((0, 0, 1, 1)), alpha=alpha, scale=scale).mode
+    colours = "RGB" if mode == "RGBA" else mode
+    try:
+        srgb: ImageCms.ImageCmsProfile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))  # pyright: ignore
+        transform = ImageCms.buildTransform(ImageCms.ImageCmsProfile(BytesIO(profile)), srgb, colours, "RGB")
+    except (ImageCms.PyCMSError, OSError):  # damaged, or of another colour space than the pixels
+        return by_convention
+
+    def by_profile(band: Image.Image) -> Image.Image:
+        converted = ImageCms.applyTransform(band.convert(colours), transform)
+        assert converted is not None
+        if band.mode == "RGBA":
+            converted.putalpha(band.getchannel("A"))
+        return converted
+
+    return by_profile

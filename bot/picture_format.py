@@ -1,0 +1,128 @@
+"""What an upload really is, from its own bytes: names and content types that come with it are not believed."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from enum import Enum
+
+
+class PictureFormat(Enum):
+    """Formats that are taken."""
+
+    JPEG = "JPEG"
+    PNG = "PNG"
+    WEBP = "WebP"
+    GIF = "GIF"
+    BMP = "BMP"
+    TIFF = "TIFF"
+    AVIF = "AVIF"
+
+
+ACCEPTED = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
+
+_JPEG_SCANS_MAX = 100
+_JPEG_SEGMENTS_MAX = 10_000
+_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+
+_PREFIXES: tuple[tuple[bytes, PictureFormat], ...] = (
+    (b"\xff\xd8\xff", PictureFormat.JPEG),
+    (b"\x89PNG\r\n\x1a\n", PictureFormat.PNG),
+    (b"GIF87a", PictureFormat.GIF),
+    (b"GIF89a", PictureFormat.GIF),
+    (b"BM", PictureFormat.BMP),
+    (b"II*\0", PictureFormat.TIFF),
+    (b"MM\0*", PictureFormat.TIFF),
+    (b"II+\0", PictureFormat.TIFF),
+    (b"MM\0+", PictureFormat.TIFF),
+)
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_AVIF_BRANDS = (b"avif", b"avis")
+_VIDEO_PREFIXES = (b"\x1aE\xdf\xa3", b"FLV", b"OggS", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"0&\xb2u")
+
+
+def sniff(data: bytes) -> PictureFormat | str:
+    """The format, or a noun phrase for people that says what the bytes are instead."""
+    for prefix, kind in _PREFIXES:
+        if data.startswith(prefix):
+            return kind
+    if data[:4] == b"RIFF":
+        return PictureFormat.WEBP if data[8:12] == b"WEBP" else "a video or a sound"
+    if data[4:8] == b"ftyp":
+        return _iso_media(data)
+    if data.startswith(_VIDEO_PREFIXES):
+        return "a video"
+    if data.startswith(b"%PDF"):
+        return "a PDF document"
+    if data.startswith((b"\0\0\0\x0cJXL ", b"\xff\x0a")):
+        return "a JPEG XL picture"
+    if data.startswith((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")):
+        return "a JPEG 2000 picture"
+    if data.startswith(b"8BPS"):
+        return "a Photoshop file"
+    if data.startswith(b"PK\x03\x04"):
+        return "an archive or a document"
+    return _text(data)
+
+
+def webp_sides(data: bytes) -> tuple[int, int] | None:
+    """Width and height from a WebP header: its decoder reserves the canvas before it can be asked. None if damaged.
+
+    Source: RFC 9649, sections 2.5 to 2.7.
+    """
+    kind, body = data[12:16], data[20:30]
+    if len(body) < 10:
+        return None
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(body[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 ":
+        return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
+    return None
+
+
+def jpeg_takes_forever(data: bytes) -> bool:
+    """Is this a JPEG of thousands of tiny scans, each of which costs a pass over the whole picture?
+
+    Cameras write one scan, web pictures about ten.
+    """
+    place, scans, segments = 2, 0, 0
+    while match := _JPEG_MARKER.search(data, place):
+        marker, place = match[1][0], match.end()
+        if marker == 0xD9:  # end of image; what phones append after it is not decoded
+            return False
+        segments += 1
+        scans += marker == 0xDA
+        if scans > _JPEG_SCANS_MAX or segments > _JPEG_SEGMENTS_MAX:
+            return True
+        place += int.from_bytes(data[place : place + 2])
+    return False
+
+
+def _iso_media(data: bytes) -> PictureFormat | str:
+    length = min(int.from_bytes(data[:4]), 256)
+    brands = [data[8:12], *(data[place : place + 4] for place in range(16, length, 4))]
+    if any(brand in _AVIF_BRANDS for brand in brands):
+        return PictureFormat.AVIF
+    if any(brand in _HEIC_BRANDS for brand in brands):
+        return "a HEIC photo"
+    return "a video"
+
+
+def _text(data: bytes) -> str:
+    head = data[:4096]
+    if not head.strip(b"\0 \t\r\n"):
+        return "nothing but blanks"
+    try:
+        # Not final: a character may be cut where the head ends.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=len(data) <= len(head))
+    except UnicodeDecodeError:
+        return "no kind of picture known here"
+    text = text.lstrip("\ufeff \t\r\n").lower()
+    if "<svg" in text:
+        return "an SVG drawing"
+    if text.startswith(("<!doctype html", "<html")) or "<head" in text or "<body" in text:
+        return "a web page"
+    return "text" if text.isprintable() or "\n" in text else "no kind of picture known here"

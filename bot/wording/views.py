@@ -1,0 +1,133 @@
+"""A stored state → the message that shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.chat import Action, View
+from bot.wording import durations, table
+from bot.wording.table import Table
+from storage.jobs import FilmParams, JobState, Phase, Schedule, Status
+from storage.models import MODELS
+
+PROMPT_SHOWN_CHARS = 120
+ALT_TEXT_CHARS_MAX = 1024
+"""Discord's limit, the lowest of the platforms."""
+
+ACTIONS: dict[JobState, tuple[Action, ...]] = {
+    JobState.QUEUED: (Action.CANCEL,),
+    JobState.RUNNING: (Action.CANCEL,),
+    JobState.DONE: (Action.REROLL, Action.EXTEND),
+    JobState.FAILED: (Action.RETRY,),
+    JobState.CANCELLED: (),
+    JobState.EXPIRED: (Action.RETRY,),
+}
+
+
+def status_view(status: Status, *, preview: Path | None = None) -> View:
+    """The status message of a request in any state, in its member's language."""
+    words = table(status.member.locale)
+    return View(
+        text=_text(words, status),
+        status=status,
+        actions=(Action.RETRY,) if status.film_lost else ACTIONS[status.state],
+        media=preview,
+        alt_text=_alt_text(words, status.params) if preview else "",
+    )
+
+
+def film_view(status: Status, *, film: Path, gif: Path | None) -> View:
+    """The message that brings a finished film and calls its requester."""
+    words = table(status.member.locale)
+    return View(
+        text=_text(words, status),
+        status=status,
+        actions=ACTIONS[JobState.DONE],
+        media=film,
+        gif=gif,
+        alt_text=_alt_text(words, status.params),
+        mention=status.member,
+    )
+
+
+def film_line(words: Table, params: FilmParams) -> str:
+    """Which film this is: the words and the length."""
+    return words.film.format(
+        prompt=_shortened(params.prompt, PROMPT_SHOWN_CHARS), seconds=durations.seconds(words, params.duration_ms)
+    )
+
+
+def history_line(words: Table, status: Status) -> str:
+    """A film in the list of somebody's films."""
+    line = film_line(words, status.params)
+    return f"{line} · {words.purged}" if status.purged else line
+
+
+def model_note(words: Table, model: str) -> str:
+    """What a person must know of the model before they judge a film; empty for a model that needs no word."""
+    card = MODELS.get(model)
+    note = words.model_notes.get(model) or (card.note if card else "")
+    return words.model_note.format(model=model, note=note) if note else ""
+
+
+def _text(words: Table, status: Status) -> str:
+    match status.state:
+        case JobState.QUEUED:
+            return _queued(words, status)
+        case JobState.RUNNING:
+            return _running(words, status)
+        case JobState.DONE:
+            return words.film_lost if status.film_lost else _done(words, status)
+        case JobState.FAILED:
+            failure = status.failure
+            reason = words.failures.get(failure.code, failure.sentence) if failure else ""
+            return words.failed.format(reason=reason)
+        case JobState.CANCELLED:
+            returned_ms = status.params.duration_ms - status.charged_ms
+            if returned_ms <= 0:
+                return words.cancelled_nothing_returned
+            return words.cancelled.format(returned=durations.seconds(words, returned_ms))
+        case JobState.EXPIRED:
+            waited_ms = (status.ended_ms or status.created_ms) - status.created_ms
+            return words.expired.format(hours=round(waited_ms / (60 * durations.MINUTE_MS)))
+
+
+def _queued(words: Table, status: Status) -> str:
+    film = film_line(words, status.params)
+    position = words.ordinal(status.position or 1)
+    if status.interrupted:
+        return words.interrupted.format(position=position, film=film)
+    if status.wait_ms is None:
+        return words.queued_unmeasured.format(position=position, film=film)
+    return words.queued.format(position=position, wait=durations.about(words, status.wait_ms), film=film)
+
+
+def _running(words: Table, status: Status) -> str:
+    progress = status.progress
+    if progress is None or progress.phase in (Phase.LOADING, Phase.CONDITIONING):
+        return words.starting.format(film=film_line(words, status.params))
+    if progress.phase is Phase.ENCODING and progress.section >= progress.sections - 1:
+        return words.finishing
+    text = words.part.format(part=min(progress.section + 1, progress.sections), parts=progress.sections)
+    if progress.eta_ms is not None:
+        text += words.part_left.format(left=durations.about(words, progress.eta_ms))
+    if status.params.schedule is Schedule.INVERTED and progress.sections > 1:
+        text += words.ending_first
+    return text
+
+
+def _done(words: Table, status: Status) -> str:
+    took_ms = (status.ended_ms or 0) - (status.started_ms or status.created_ms)
+    text = words.done.format(
+        film=film_line(words, status.params), seed=status.params.seed, took=durations.stopwatch(max(0, took_ms))
+    )
+    note = model_note(words, status.params.model)
+    return f"{text}\n{note}" if note else text
+
+
+def _alt_text(words: Table, params: FilmParams) -> str:
+    return _shortened(words.alt_text.format(prompt=params.prompt), ALT_TEXT_CHARS_MAX)
+
+
+def _shortened(text: str, chars_max: int) -> str:
+    return text if len(text) <= chars_max else text[: chars_max - 1].rstrip() + "…"
