@@ -1,0 +1,1 @@
+"""What the benches share: figures, promises, and a page that keeps them."""
