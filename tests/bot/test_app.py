@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from botkit.house import BEN, HERE, MIA, Bench, bench
+from botkit.recording import RecordingChat
+from pydantic import SecretStr
+
+import bot
+from bot import app, platforms
+from bot.app import House, at_work, open_house
+from bot.chat import Chat
+from bot.desk import Desk
+from bot.supervisor import Patience
+from storage.clock import SystemClock
+from storage.errors import DatabaseRefused, SettingsError
+from storage.jobs import JobState
+from storage.settings import DataSettings, DiscordSettings, Settings, TelegramSettings
+
+STUB = Path(__file__).parent.parent / "botkit" / "stub"
+
+ADAPTER = """
+from botkit import recording
+
+class Adapter(recording.RecordingChat):
+    async def run(self):
+        await RUNS[0](self)
+
+RUNS = []
+
+def build(desk, settings, token):
+    assert token.get_secret_value() == "secret"
+    return Adapter(platform=__name__.rpartition(".")[2])
+"""
+
+
+@pytest.fixture
+def adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[object]]:
+    """Two platform packages beside the bot's own modules; what their `run` does is set by the test."""
+    import importlib
+    import sys
+
+    for name in ("discord", "telegram"):
+        folder = tmp_path / "adapters" / name
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text(ADAPTER)
+        monkeypatch.delitem(sys.modules, f"bot.{name}", raising=False)
+    monkeypatch.setattr(bot, "__path__", [str(tmp_path / "adapters"), *bot.__path__])
+    monkeypatch.setenv("FLIPBOOK_DISCORD_TOKEN", "secret")
+    monkeypatch.setenv("FLIPBOOK_TELEGRAM_TOKEN", "secret")
+    monkeypatch.setattr(platforms, "RESTART_S_MIN", 0.01)
+    importlib.invalidate_caches()
+    return {name: importlib.import_module(f"bot.{name}").RUNS for name in ("discord", "telegram")}
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with bench(tmp_path / "data") as opened:
+        yield opened
+
+
+def settings_on(folder: Path) -> Settings:
+    return Settings(data=DataSettings(folder=folder, free_bytes_min=0))
+
+
+async def test_a_platform_that_fails_comes_back_while_the_other_serves_on(
+    adapters: dict[str, list[object]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lives: list[str] = []
+    up = asyncio.Event()
+
+    async def fails_twice(adapter: RecordingChat) -> None:
+        lives.append(adapter.platform)
+        if len(lives) < 3:
+            raise ConnectionError("handshake refused")
+        up.set()
+        await asyncio.Event().wait()
+
+    async def serves(_adapter: RecordingChat) -> None:
+        await asyncio.Event().wait()
+
+    adapters["discord"].append(fails_twice)
+    adapters["telegram"].append(serves)
+    chats: dict[str, Chat] = {}
+    async with open_house(settings_on(tmp_path / "data"), SystemClock()) as house:
+        async with platforms.platforms(house.desk, house.settings, chats):
+            async with asyncio.timeout(20):
+                await up.wait()
+            assert set(chats) == {"discord", "telegram"}
+        assert chats == {}
+    assert "handshake refused" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_a_platform_its_owner_must_mend_is_said_and_left_down(
+    adapters: dict[str, list[object]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = asyncio.Event()
+
+    async def bad_token(_adapter: RecordingChat) -> None:
+        tried.set()
+        raise SettingsError("FLIPBOOK_DISCORD_TOKEN is not a token that Discord knows.")
+
+    async def serves(_adapter: RecordingChat) -> None:
+        await asyncio.Event().wait()
+
+    adapters["discord"].append(bad_token)
+    adapters["telegram"].append(serves)
+    chats: dict[str, Chat] = {}
+    async with (
+        open_house(settings_on(tmp_path / "data"), SystemClock()) as house,
+        platforms.platforms(house.desk, house.settings, chats),
+        asyncio.timeout(20),
+    ):
+        await tried.wait()
+        while "discord" in chats or "telegram" not in chats:  # noqa: ASYNC110 - a dict has no event
+            await asyncio.sleep(0)
+    assert len([record for record in caplog.records if record.message == "not served until this is mended"]) == 1
+
+
+def test_a_platform_without_token_or_switched_off_is_not_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLIPBOOK_DISCORD_TOKEN", "one")
+    monkeypatch.delenv("FLIPBOOK_TELEGRAM_TOKEN", raising=False)
+    assert platforms.configured(Settings()) == {"discord": SecretStr("one")}
+    off = Settings(discord=DiscordSettings(enabled=False), telegram=TelegramSettings(enabled=False))
+    assert platforms.configured(off) == {}
+
+
+async def test_a_token_for_a_platform_this_version_lacks_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("FLIPBOOK_DISCORD_TOKEN", "secret")
+    monkeypatch.setattr(platforms.importlib.util, "find_spec", lambda _name: None)
+    async with (
+        open_house(settings_on(tmp_path / "data"), SystemClock()) as house,
+        platforms.platforms(house.desk, house.settings, {}),
+    ):
+        pass
+    assert "this version cannot serve the platform" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_one_data_folder_has_one_bot(tmp_path: Path) -> None:
+    settings = settings_on(tmp_path / "data")
+    async with open_house(settings, SystemClock()):
+        with pytest.raises(DatabaseRefused, match="Another bot"):
+            async with open_house(settings, SystemClock()):
+                pass
+    async with open_house(settings, SystemClock()) as again:
+        assert isinstance(again.desk, Desk)
+
+
+async def test_a_data_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SettingsError, match="cannot be written"):
+        async with open_house(settings_on(tmp_path / "file" / "data"), SystemClock()):
+            pass
+
+
+def house_of(room: Bench) -> House:
+    settings = settings_on(room.folder)
+    return House(
+        settings=settings,
+        clock=SystemClock(),
+        database=room.database,
+        store=room.store,
+        media=room.media,
+        desk=Desk(room.store, room.media, settings=settings, draw=app.random.Random(0)),
+    )
+
+
+async def test_a_stop_gives_the_running_film_back_and_still_tells_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", f"{STUB}{app.os.pathsep}{STUB.parent.parent}")
+    monkeypatch.setenv("FLIPBOOK_STUB", "slow")
+    chat = RecordingChat()
+    async with bench(tmp_path / "data", SystemClock()) as room, asyncio.timeout(60):
+        status = await room.submit()
+        async with at_work(house_of(room), {"test": chat}, Patience()):
+            while (await room.store.status(status.request_id)).progress is None:
+                await room.store.changed(timeout_s=1)
+        after = await room.store.status(status.request_id)
+        assert (after.state, after.interrupted) == (JobState.QUEUED, True)
+        [message] = chat.messages.values()
+        assert "Your place is kept" in message.view.text
+
+
+async def test_a_relay_that_fails_starts_again(
+    room: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(app, "RELAY_RESTART_S", 0)
+    due = room.store.outbox_due
+    failures = [OSError("disk I/O error"), OSError("disk I/O error")]
+
+    async def sometimes(*, limit: int = 50) -> object:
+        if failures:
+            raise failures.pop()
+        return await due(limit=limit)
+
+    monkeypatch.setattr(room.store, "outbox_due", sometimes)
+    chat = RecordingChat()
+    relay = app.Relay(room.store, room.media, {"test": chat})
+    keeping = asyncio.create_task(app._keep_relaying(relay))
+    await room.submit(member=BEN, place=HERE)
+    async with asyncio.timeout(20):
+        while not chat.messages:
+            await room.store.changed(timeout_s=1)
+        relay.stop()
+        await keeping
+    assert caplog.text.count("relay failed") == 2
+
+
+async def test_a_relay_that_never_works_is_given_up(room: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "RELAY_RESTART_S", 0)
+
+    async def never(*, limit: int = 50) -> object:
+        raise OSError("disk I/O error")
+
+    monkeypatch.setattr(room.store, "outbox_due", never)
+    await room.submit(member=MIA)
+    with pytest.raises(BaseExceptionGroup):
+        await asyncio.wait_for(app._keep_relaying(app.Relay(room.store, room.media, {})), 20)

@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from botkit.house import BEN, HERE, MIA, Bench, bench, png
+from PIL import Image
+
+from bot.chat import Incoming
+from bot.desk import Asker, Desk
+from storage.errors import QueueFull, QuotaExceeded, RequestRejected, UnknownRequest
+from storage.jobs import JobState, Member, Place, RequestKind, Schedule
+from storage.settings import DataSettings, EngineSettings, Settings
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with bench(tmp_path / "data") as opened:
+        yield opened
+
+
+def desk_of(room: Bench, **changes: object) -> Desk:
+    settings = Settings(data=DataSettings(folder=room.folder, free_bytes_min=0)).model_copy(update=changes)
+    return Desk(room.store, room.media, settings=settings, draw=random.Random(7))
+
+
+def wish(**changes: object) -> Incoming:
+    plain = Incoming(idem="test:1", member=MIA, place=HERE, picture=png(), prompt="the fox turns", seconds="2.4")
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def asker(member: Member = MIA, place: Place = HERE, idem: str = "click:1") -> Asker:
+    return Asker(member=member, place=place, idem=idem)
+
+
+def files(room: Bench) -> set[Path]:
+    return {path for path in room.folder.glob("[0-9a-f][0-9a-f]/*")}
+
+
+async def test_a_wish_becomes_a_queued_request_with_its_picture_in_the_media_folder(room: Bench) -> None:
+    accepted = await desk_of(room).submit(wish(seed="9", schedule="forward", steps="3", size="128"))
+    params = accepted.status.params
+    assert accepted.status.state is JobState.QUEUED
+    assert (params.prompt, params.duration_ms, params.seed) == ("the fox turns", 2400, 9)
+    assert (params.schedule, params.steps, params.size, params.model) == (Schedule.FORWARD, 3, 128, "tiny")
+    assert room.media.verify(params.picture)
+    with Image.open(room.media.path(params.picture)) as kept:
+        assert kept.size == (64, 64)
+    assert accepted.notes == ()
+
+
+async def test_the_engines_settings_go_into_every_film(room: Bench) -> None:
+    engine = EngineSettings(negative_prompt="blur", true_cfg_scale=2.0, guidance_rescale=0.5, size=96, steps=4)
+    params = (await desk_of(room, engine=engine).submit(wish())).status.params
+    assert (params.negative_prompt, params.true_cfg_scale, params.guidance_rescale) == ("blur", 2.0, 0.5)
+    assert (params.size, params.steps) == (96, 4)
+
+
+async def test_a_redelivered_update_is_the_same_request_and_charged_once(room: Bench) -> None:
+    desk = desk_of(room)
+    first = await desk.submit(wish())
+    again = await desk.submit(wish())
+    assert again.status == first.status
+    before = await desk.allowance(BEN, HERE.community_id)
+    after = await desk.allowance(MIA, HERE.community_id)
+    assert before.left_ms - after.left_ms == 2400
+    assert await desk.queue() == [first.status]
+
+
+async def test_an_end_picture_is_kept_beside_the_first(room: Bench) -> None:
+    params = (await desk_of(room).submit(wish(end_picture=png((0, 0, 250))))).status.params
+    assert params.end_picture is not None
+    assert params.end_picture != params.picture
+    assert room.media.verify(params.end_picture)
+
+
+async def test_what_intake_left_out_of_a_picture_is_told(room: Bench) -> None:
+    out = BytesIO()
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    [note] = (await desk_of(room).submit(wish(picture=out.getvalue()))).notes
+    assert "first frame" in note
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"seconds": "abc"}, "seconds"),
+        ({"seconds": "121"}, "seconds"),
+        ({"picture": b"<html>"}, "picture"),
+        ({"picture": png()[:60]}, "picture"),
+        ({"end_picture": b"text"}, "end_picture"),
+        ({"end_picture": png(), "schedule": "forward"}, "end_picture"),
+        ({"prompt": "a" * 10_000}, "prompt"),
+    ],
+)
+async def test_a_refusal_stores_and_charges_nothing(room: Bench, changes: dict[str, object], field: str) -> None:
+    desk = desk_of(room)
+    with pytest.raises(RequestRejected) as caught:
+        await desk.submit(wish(**changes))
+    assert caught.value.field == field
+    assert await desk.queue() == []
+    assert await desk.history(MIA) == []
+    assert files(room) == set()
+    allowance = await desk.allowance(MIA, HERE.community_id)
+    assert allowance.left_ms == allowance.burst_ms
+
+
+async def test_more_than_the_quota_is_refused_with_what_is_left(room: Bench) -> None:
+    desk = desk_of(room)
+    await desk.submit(wish(seconds="118"))
+    with pytest.raises(QuotaExceeded) as caught:
+        await desk.submit(wish(idem="test:2", seconds="5"))
+    assert caught.value.left_ms == 2000
+
+
+async def test_a_disk_without_room_accepts_nothing(room: Bench) -> None:
+    desk = desk_of(room, data=DataSettings(folder=room.folder, free_bytes_min=2**62))
+    with pytest.raises(QueueFull, match="disk"):
+        await desk.submit(wish())
+    assert files(room) == set()
+
+
+async def test_a_reroll_keeps_everything_but_the_seed_and_is_paid_by_who_asks(room: Bench) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish(end_picture=png((0, 0, 250)), seed="9", steps="3"))).status
+    await room.draw_next()
+    again = (await desk.reroll(first.request_id, asker(BEN))).status
+    assert again.params.seed != first.params.seed
+    assert replace(again.params, seed=first.params.seed) == first.params
+    assert (again.kind, again.parent_id, again.member) == (RequestKind.REROLL, first.request_id, BEN)
+    assert again.charged_ms == 2400
+    assert (await desk.allowance(BEN, HERE.community_id)).left_ms == 120_000 - 2400
+
+
+async def test_a_repeated_click_is_one_reroll(room: Bench) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish())).status
+    await room.draw_next()
+    one = await desk.reroll(first.request_id, asker(BEN))
+    assert (await desk.reroll(first.request_id, asker(BEN))).status == one.status
+
+
+async def test_a_reroll_with_other_words_keeps_the_picture(room: Bench) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish())).status
+    await room.draw_next()
+    again = (await desk.reroll(first.request_id, asker(), prompt="  it  snows ")).status
+    assert again.params.prompt == "it snows"
+    assert again.params.picture == first.params.picture
+
+
+@pytest.mark.parametrize("verb", ["reroll", "extend"])
+async def test_only_a_finished_film_can_be_drawn_again_or_extended(room: Bench, verb: str) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish())).status
+    with pytest.raises(RequestRejected, match="Film 1 is still queued"):
+        await getattr(desk, verb)(first.request_id, asker())
+    await room.start()
+    with pytest.raises(RequestRejected, match="Film 1 is still being drawn"):
+        await getattr(desk, verb)(first.request_id, asker())
+    assert len(await desk.queue()) == 1
+
+
+async def test_an_extension_starts_at_the_last_frame_of_its_parent(room: Bench) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish(end_picture=png((0, 0, 250))))).status
+    await room.draw_next()
+    longer = (await desk.extend(first.request_id, asker(), seconds="1,5", prompt="on it goes")).status
+    assert (longer.kind, longer.parent_id) == (RequestKind.EXTEND, first.request_id)
+    assert longer.params.end_picture is None
+    assert (longer.params.duration_ms, longer.params.prompt) == (1500, "on it goes")
+    with Image.open(room.media.path(longer.params.picture)) as start:
+        # The film rises from black to white; decoding may miss white by a little.
+        assert min(start.convert("L").tobytes()) > 245
+    assert not list(room.folder.glob(".frame-*"))
+
+
+async def test_nobody_extends_the_film_of_another(room: Bench) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish())).status
+    await room.draw_next()
+    with pytest.raises(RequestRejected, match="belongs to someone else"):
+        await desk.extend(first.request_id, asker(BEN))
+
+
+@pytest.mark.parametrize("verb", ["reroll", "extend", "retry"])
+async def test_a_button_from_another_community_finds_nothing(room: Bench, verb: str) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish())).status
+    await room.draw_next()
+    forged = asker(place=replace(HERE, community_id="other guild"))
+    with pytest.raises(UnknownRequest, match="no film number 1 here"):
+        await getattr(desk, verb)(first.request_id, forged)
+    with pytest.raises(UnknownRequest, match="no film number 99 here"):
+        await getattr(desk, verb)(99, asker())
+
+
+async def test_a_film_of_another_model_is_not_drawn_again_by_this_one(room: Bench) -> None:
+    first = (await desk_of(room).submit(wish())).status
+    await room.draw_next()
+    desk = desk_of(room, engine=EngineSettings(model="framepack"))
+    with pytest.raises(RequestRejected, match="“tiny”, but this host now draws with “framepack”"):
+        await desk.reroll(first.request_id, asker())
+
+
+async def test_a_film_whose_picture_is_gone_cannot_be_drawn_again(room: Bench) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish())).status
+    await room.draw_next()
+    kept = room.media.path(first.params.picture).read_bytes()
+    room.media.remove(first.params.picture)
+    with pytest.raises(RequestRejected, match="no longer kept"):
+        await desk.reroll(first.request_id, asker())
+    room.media.put_bytes(kept, ".png")
+
+
+async def test_a_film_that_ended_without_a_result_can_be_tried_again_with_the_same_seed(room: Bench) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish())).status
+    with pytest.raises(RequestRejected, match="still queued"):
+        await desk.retry(first.request_id, asker())
+    await desk.cancel(first.request_id, MIA)
+    again = (await desk.retry(first.request_id, asker())).status
+    assert again.params == first.params
+    assert again.request_id != first.request_id
+    await room.draw_next()
+    with pytest.raises(RequestRejected, match="is done"):
+        await desk.retry(again.request_id, asker(idem="click:2"))
+
+
+async def test_a_cancelled_film_in_the_queue_gives_everything_back(room: Bench) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish())).status
+    with pytest.raises(UnknownRequest):
+        await desk.cancel(first.request_id, BEN)
+    cancelled = await desk.cancel(first.request_id, MIA)
+    assert cancelled.state is JobState.CANCELLED
+    allowance = await desk.allowance(MIA, HERE.community_id)
+    assert allowance.left_ms == allowance.burst_ms
+
+
+async def test_history_is_newest_first_and_paged(room: Bench) -> None:
+    desk = desk_of(room)
+    for number in range(3):
+        await desk.submit(wish(idem=f"test:{number}"))
+    assert [status.request_id for status in await desk.history(MIA, limit=2)] == [3, 2]
+    assert [status.request_id for status in await desk.history(MIA, before_id=2)] == [1]
+    assert (await desk.status(2)).request_id == 2

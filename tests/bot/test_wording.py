@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from dataclasses import fields, replace
+
+import pytest
+from botkit.statuses import CANCELLED, DONE, EXPIRED, FAILED, MIA, PARAMS, QUEUED, RUNNING, progress
+
+from bot.chat import Action
+from bot.wording import LANGUAGES, durations, table
+from bot.wording.refusals import refusal
+from bot.wording.views import ACTIONS, film_view, status_view
+from storage.errors import QueueFull, QuotaExceeded
+from storage.jobs import JobState, Phase, Schedule, Status
+
+EVERY = {
+    "queued": QUEUED,
+    "unmeasured": replace(QUEUED, wait_ms=None),
+    "interrupted": replace(QUEUED, interrupted=True, position=1),
+    "starting": RUNNING,
+    "part": replace(RUNNING, progress=progress()),
+    "finishing": replace(RUNNING, progress=progress(section=3, phase=Phase.ENCODING)),
+    "done": DONE,
+    "failed": FAILED,
+    "cancelled": CANCELLED,
+    "expired": EXPIRED,
+}
+
+
+def said(status: Status, locale: str = "en") -> str:
+    return status_view(replace(status, member=replace(status.member, locale=locale))).text
+
+
+@pytest.mark.parametrize("locale", sorted(LANGUAGES))
+def test_every_state_has_its_own_sentence_in_every_language(locale: str) -> None:
+    texts = {name: said(status, locale) for name, status in EVERY.items()}
+    assert len(set(texts.values())) == len(EVERY)
+    assert all("{" not in text and "None" not in text for text in texts.values())
+
+
+def test_languages_differ_in_every_state() -> None:
+    for name, status in EVERY.items():
+        assert len({said(status, locale) for locale in LANGUAGES}) == len(LANGUAGES), name
+
+
+@pytest.mark.parametrize("locale", sorted(set(LANGUAGES) - {"en"}))
+def test_every_language_has_the_same_sentences_with_the_same_gaps(locale: str) -> None:
+    for field in fields(LANGUAGES["en"]):
+        ours, theirs = getattr(LANGUAGES["en"], field.name), getattr(LANGUAGES[locale], field.name)
+        if isinstance(ours, str):
+            assert theirs.strip(), field.name
+            assert _gaps(ours) == _gaps(theirs), field.name
+        if isinstance(ours, Mapping) and field.name in ("actions", "states"):
+            assert ours.keys() == theirs.keys()
+
+
+def _gaps(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
+
+
+@pytest.mark.parametrize("locale", sorted(LANGUAGES))
+def test_every_action_and_every_state_has_a_name(locale: str) -> None:
+    assert set(LANGUAGES[locale].actions) == set(Action)
+    assert set(LANGUAGES[locale].states) == {state.value for state in JobState}
+
+
+def test_a_queued_film_says_place_wait_words_and_length() -> None:
+    assert said(QUEUED) == "🎬 Queued: 3rd, about 11 min. “the fox turns its head” · 5 s"
+
+
+def test_an_interrupted_film_says_that_its_place_is_kept() -> None:
+    assert "Your place is kept (now 1st)" in said(EVERY["interrupted"])
+
+
+def test_a_running_film_says_its_part_and_that_the_ending_comes_first() -> None:
+    assert said(EVERY["part"]) == "🎞 Part 2 of 4 · about 3 min left · The ending is drawn first."
+    forward = replace(EVERY["part"], params=replace(PARAMS, schedule=Schedule.FORWARD))
+    assert "ending" not in said(forward)
+    assert "left" not in said(replace(RUNNING, progress=progress(eta_ms=None)))
+    one_part = replace(RUNNING, progress=progress(section=0, sections=1))
+    assert "ending" not in said(one_part)
+
+
+@pytest.mark.parametrize("phase", [Phase.LOADING, Phase.CONDITIONING])
+def test_a_film_that_is_being_prepared_is_starting(phase: Phase) -> None:
+    assert said(replace(RUNNING, progress=progress(phase=phase))) == said(RUNNING)
+
+
+def test_a_finished_film_says_seed_and_time_and_calls_its_requester(tmp_path) -> None:
+    view = film_view(DONE, film=tmp_path / "film.mp4", gif=None)
+    assert view.text == "✨ “the fox turns its head” · 5 s · seed 8841 · took 5:12"
+    assert view.mention == MIA
+    assert view.alt_text == "The picture, animated: the fox turns its head"
+    assert view.actions == (Action.REROLL, Action.EXTEND)
+
+
+@pytest.mark.parametrize("locale", sorted(LANGUAGES))
+def test_a_film_of_an_untrained_model_says_so_and_others_do_not(locale: str) -> None:
+    untrained = replace(DONE, params=replace(PARAMS, model="tiny"))
+    assert "tiny" in said(untrained, locale)
+    assert "framepack" not in said(DONE, locale)
+
+
+def test_a_failed_film_says_why_and_that_nothing_is_charged() -> None:
+    assert said(FAILED) == "⚠️ The card ran out of memory. Nothing charged."
+
+
+def test_a_cancelled_film_says_what_comes_back() -> None:
+    assert said(CANCELLED) == "✖️ Cancelled. 3 s returned."
+    assert "nothing is returned" in said(replace(CANCELLED, charged_ms=5000))
+
+
+def test_an_expired_film_says_how_long_it_waited() -> None:
+    assert said(EXPIRED) == "💤 Waited 6 h while the host was away. Refunded."
+
+
+def test_what_can_be_done_follows_the_state() -> None:
+    assert {state: len(actions) for state, actions in ACTIONS.items()}.keys() == set(JobState)
+    assert status_view(QUEUED).actions == status_view(RUNNING).actions == (Action.CANCEL,)
+    assert status_view(FAILED).actions == status_view(EXPIRED).actions == (Action.RETRY,)
+    assert status_view(CANCELLED).actions == ()
+
+
+def test_a_prompt_with_gaps_and_markup_of_its_own_stays_as_typed() -> None:
+    odd = replace(QUEUED, params=replace(PARAMS, prompt="{seed} {0} %s **@everyone**"))
+    assert "{seed} {0} %s **@everyone**" in said(odd)
+
+
+def test_long_prompts_are_shortened_and_alt_text_keeps_to_the_platforms_limit(tmp_path) -> None:
+    long = replace(DONE, params=replace(PARAMS, prompt="a" * 2000))
+    assert len(said(long)) < 200
+    assert len(film_view(long, film=tmp_path, gif=None).alt_text) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("number", "word"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (112, "112th"), (121, "121st")]
+)
+def test_english_ordinals(number: int, word: str) -> None:
+    assert table("en").ordinal(number) == word
+
+
+@pytest.mark.parametrize("locale", ["it", "it-IT", "it_CH", "IT"])
+def test_regional_locales_find_their_language(locale: str) -> None:
+    assert table(locale) is LANGUAGES["it"]
+
+
+@pytest.mark.parametrize("locale", ["", "xx", "de-DE"])
+def test_unknown_locales_are_spoken_to_in_english(locale: str) -> None:
+    assert table(locale) is LANGUAGES["en"]
+
+
+@pytest.mark.parametrize(
+    ("ms", "words"),
+    [(0, "5 s"), (33_000, "35 s"), (59_999, "60 s"), (60_000, "1 min"), (660_000, "11 min"), (3_600_000, "1 h 0 min")],
+)
+def test_waits_are_rounded_as_their_length_allows(ms: int, words: str) -> None:
+    assert durations.about(table("en"), ms) == words
+
+
+def test_stopwatch_reads_as_minutes_and_hours() -> None:
+    assert [durations.stopwatch(ms) for ms in (7_000, 312_000, 3_729_000)] == ["0:07", "5:12", "1:02:09"]
+
+
+def test_a_quota_refusal_says_what_is_left_what_would_fit_and_when() -> None:
+    error = QuotaExceeded("…", left_ms=4500, needed_ms=5000, back_at_ms=600_000)
+    sentence = refusal(error, locale="it", now_ms=0)
+    assert "4,5 s" in sentence
+    assert "4 s" in sentence
+    assert "10 min" in sentence
+    nothing_left = QuotaExceeded("…", left_ms=300, needed_ms=5000, back_at_ms=None)
+    assert refusal(nothing_left, locale="en", now_ms=0) == "You have 0.3 s of video left and this film needs 5 s."
+    assert refusal(QueueFull("The queue is full."), locale="it", now_ms=0) == "The queue is full."

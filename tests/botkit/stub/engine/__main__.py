@@ -1,0 +1,80 @@
+"""A stand-in for `python -m engine` that starts at once: it draws every film as rising grey, or what it is told to do.
+
+FLIPBOOK_STUB names another behaviour: "owner" exits as for missing weights, "broken" answers doctor with a stack,
+"slow" reports progress and never finishes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+
+from botkit.house import Bench, gif
+
+from storage.clock import SystemClock
+from storage.database import Database
+from storage.jobs import Wish
+from storage.media import Media
+from storage.settings import Settings
+from storage.store import Store
+
+BEHAVIOUR = os.environ.get("FLIPBOOK_STUB", "")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("verb")
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--worker")
+    options = parser.parse_args()
+    settings = Settings.model_validate_json(options.settings.read_bytes())
+    if BEHAVIOUR == "owner":
+        sys.stderr.write("The weights of model “framepack” are half downloaded.\n")
+        return 78
+    if options.verb == "doctor":
+        if BEHAVIOUR == "broken":
+            raise RuntimeError("no torch here")
+        checks = [{"name": "weights", "ok": BEHAVIOUR != "bad", "detail": "as told"}]
+        sys.stdout.write(json.dumps({"checks": checks}))
+        return 0
+    asyncio.run(draw(settings, options.worker))
+    return 0
+
+
+async def draw(settings: Settings, worker: str) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+    def wait_for_stop() -> None:
+        sys.stdin.read()
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=wait_for_stop, daemon=True).start()
+    folder = settings.data.folder
+    async with await Database.open(folder) as database:
+        store = Store(database, clock=SystemClock(), queue=settings.queue, quota=settings.quota)
+        bench = Bench(folder=folder, database=database, store=store, media=Media(folder), clock=SystemClock())
+        while not stop.is_set():
+            job = await store.claim(worker)
+            if job is None:
+                await store.changed(timeout_s=0.1)
+                continue
+            await bench.report(job, preview=bench.media.put_bytes(gif(), ".gif"))
+            while BEHAVIOUR == "slow" and not stop.is_set():
+                if await store.beat(job.claim) is Wish.CANCEL:
+                    await store.cancelled(job.claim)
+                    break
+                await store.changed(timeout_s=0.1)
+            else:
+                if stop.is_set():
+                    await store.release(job.claim)
+                else:
+                    await bench.finish(job)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

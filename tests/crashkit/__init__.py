@@ -1,0 +1,1 @@
+"""Real processes, really killed: what the crash suite is made of. `python -m crashkit` runs it (PYTHONPATH=tests)."""

@@ -1,0 +1,138 @@
+"""A full disk is nobody's fault: the film goes back without a try, and the engine waits for room."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from storagekit.films import drawn, film, wish
+
+from engine import worker as worker_module
+from engine.link import Link
+from engine.worker import Worker
+from storage.clock import SystemClock
+from storage.database import Database
+from storage.errors import FilmFailed
+from storage.invariants import violations
+from storage.jobs import Job, JobState, Result
+from storage.settings import QueueSettings, QuotaSettings
+from storage.store import Store
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class Pen:
+    """Draws without a network; the first films end as told."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.tidied: list[int] = []
+
+    def draw(self, job: Job, link: Link, keep_section: Callable[..., None]) -> Result:
+        for index in range(len(job.sections), 2):
+            if self.failures and index == 1:
+                raise self.failures.pop(0)
+            keep_section(drawn(job, index))
+        return film(job.claim.request_id)
+
+    def open_films(self) -> list[int]:
+        return []
+
+    def tidy(self, request_id: int) -> None:
+        self.tidied.append(request_id)
+
+
+@pytest.fixture
+async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
+    monkeypatch.setattr(worker_module, "ROOM_WAIT_S_MIN", 0.01)
+    monkeypatch.setattr(worker_module, "SETTLE_RETRY_S", 0.01)
+    async with await Database.open(tmp_path) as database:
+        yield Store(database, clock=SystemClock(), queue=QueueSettings(), quota=QuotaSettings())
+        assert await violations(database, None) == []
+
+
+async def end_of(store: Store, pen: Pen, has_room: Callable[[], bool] = lambda: True) -> tuple[JobState, list[int]]:
+    """How a request ends, and the number of tries that its attempts have cost."""
+    request_id = (await store.submit(wish("1"))).request_id
+    stop = asyncio.Event()
+    worker = Worker(
+        name="pen", store=store, studio=pen, lease_s=60, stall_s=600, progress_interval_s=1, has_room=has_room
+    )
+    serving = asyncio.create_task(worker.serve(stop))
+    async with asyncio.timeout(60):
+        while not (await store.status(request_id)).state.terminal:
+            await store.changed(timeout_s=1)
+            assert not serving.done(), serving.exception()
+        stop.set()
+        await serving
+    return (await store.status(request_id)).state, pen.tidied
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        FULL,
+        OperationalError("INSERT", None, sqlite3.OperationalError("database or disk is full")),
+        pytest.param(FilmFailed("no room", code="segments"), id="wrapped"),
+    ],
+)
+async def test_a_film_survives_more_full_disks_than_it_has_tries(
+    store: Store, failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    if isinstance(failure, FilmFailed):
+        failure.__cause__ = FULL
+    assert await end_of(store, Pen(failure, failure, failure)) == (JobState.DONE, [1])
+    assert caplog.text.count("film given back") == 3
+    assert "no film is drawn until there is room" in caplog.text
+
+
+async def test_nothing_is_claimed_until_there_is_room(store: Store) -> None:
+    asked: list[bool] = [False, False, True]
+    seen: list[JobState] = []
+    loop = asyncio.get_running_loop()
+
+    def has_room() -> bool:
+        status = asyncio.run_coroutine_threadsafe(store.status(1), loop).result()
+        seen.append(status.state)
+        return asked.pop(0)
+
+    assert await end_of(store, Pen(FULL), has_room) == (JobState.DONE, [1])
+    assert seen == [JobState.QUEUED] * 3
+
+
+@pytest.mark.parametrize("transition", ["complete", "release", "claim"])
+async def test_a_write_without_room_is_tried_until_there_is(
+    store: Store, transition: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, refusals = getattr(store, transition), [FULL, FULL]
+
+    async def sometimes(*arguments: object) -> object:
+        if refusals:
+            raise refusals.pop()
+        return await whole(*arguments)
+
+    monkeypatch.setattr(store, transition, sometimes)
+    assert await end_of(store, Pen(FULL)) == (JobState.DONE, [1])
+    assert refusals == []
+
+
+async def test_any_other_error_still_ends_the_film(store: Store) -> None:
+    assert (await end_of(store, Pen(OSError(errno.EIO, "Input/output error"))))[0] is JobState.FAILED
+    assert (await store.status(1)).failure.code == "engine_error"
+
+
+async def test_what_is_left_of_an_erased_persons_film_is_tidied_at_once(store: Store) -> None:
+    loop = asyncio.get_running_loop()
+
+    class Slow(Pen):
+        def draw(self, job: Job, link: Link, keep_section: Callable[..., None]) -> Result:
+            asyncio.run_coroutine_threadsafe(store.erase(wish("1").member), loop).result()
+            return super().draw(job, link, keep_section)
+
+    assert await end_of(store, Slow()) == (JobState.CANCELLED, [1])

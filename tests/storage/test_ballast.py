@@ -1,0 +1,75 @@
+"""The file that only takes room, and how a full disk is told from other errors."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import sqlite3
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from storage.ballast import Ballast
+from storage.disks import disk_full
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Room on the disk, as the test sets it: a real full disk is the crash suite's."""
+    room = [10_000_000]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(0, 0, room[0]))
+    return room
+
+
+def test_it_is_taken_in_given_up_and_taken_in_again(tmp_path: Path, free: list[int]) -> None:
+    ballast = Ballast(tmp_path, size_bytes=3_000_000, free_bytes_min=1_000_000)
+    assert not ballast.tend()
+    assert ballast.path.stat().st_size == 3_000_000
+    if sys.platform != "win32":
+        assert ballast.path.stat().st_blocks * 512 >= 3_000_000
+    free[0] = 1_500_000
+    assert not ballast.tend()
+    assert ballast.kept
+    free[0] = 1_499_999
+    assert ballast.tend()
+    assert not ballast.kept
+    # Not at once: what was freed is there to be used.
+    free[0] = 4_499_999
+    assert not ballast.tend()
+    assert not ballast.kept
+    free[0] = 7_000_000
+    assert not ballast.tend()
+    assert ballast.kept
+
+
+def test_none_is_kept_where_none_is_wanted(tmp_path: Path, free: list[int]) -> None:
+    ballast = Ballast(tmp_path, size_bytes=0, free_bytes_min=0)
+    assert not ballast.tend()
+    assert not ballast.kept
+
+
+def test_one_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, free: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    ballast = Ballast(tmp_path, size_bytes=1, free_bytes_min=0)
+    ballast.path.mkdir()
+    assert not ballast.tend()
+    assert "no ballast" in caplog.text
+    assert [path.name for path in tmp_path.iterdir()] == ["ballast"]
+
+
+def test_a_full_disk_is_known_through_whatever_it_is_wrapped_in() -> None:
+    plain = OSError(errno.ENOSPC, "No space left on device")
+    assert disk_full(plain)
+    assert disk_full(OperationalError("COMMIT", None, sqlite3.OperationalError("database or disk is full")))
+    wrapped = RuntimeError("the film")
+    wrapped.__cause__ = plain
+    assert disk_full(wrapped)
+    assert not disk_full(OSError(errno.EIO, "Input/output error"))
+    assert not disk_full(ValueError("full"))
+    assert not disk_full(None)
