@@ -45,6 +45,10 @@ POINTS = {
 }
 """Every failpoint, and what is so when it is reached."""
 
+_LINGER = 40
+"""Waits of 5 ms by which a thread that was stopped goes on later than its process. The stop took all threads at once,
+one of them perhaps within a transaction: continued for a moment, it can end that while this one is still here."""
+
 _points: Mapping[str, Callable[[], None]] | None = None
 
 
@@ -103,6 +107,9 @@ def _stop() -> None:
         raise NotImplementedError("Windows cannot stop a process by a signal")
     # To this thread: sent to the process, another one may take it, and this one goes a few steps too far.
     signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+    # Counted, not timed: time passes while the process stands still.
+    for _ in range(_LINGER):
+        threading.Event().wait(0.005)
 
 
 def _no_space() -> None:

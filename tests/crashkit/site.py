@@ -188,7 +188,8 @@ class Site:
         """Wait until its failpoint has stopped it, but not in the middle of a transaction.
 
         A stop takes all threads at once, and one of them may hold the write lock: that is a foreign lock, of which
-        another test tells. Here the process goes a tiny step further, until it holds none.
+        another test tells. Here the process goes a tiny step further, until it holds none; the thread that reached the
+        failpoint lingers there meanwhile.
         """
         child.stopped()
         deadline = time.monotonic() + PATIENCE_S
