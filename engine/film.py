@@ -18,7 +18,7 @@ from engine.backbone import Backbone, BetweenBlocks, Context
 from engine.checkpoint import Checkpoint
 from engine.conditioning import Conditioning, Prompt
 from engine.decode import Blender, Segment
-from engine.history import add_section, newest_at, pack_context
+from engine.history import Latents, newest_at, pack_context
 from engine.plan import Plan
 from engine.sampler import UniPC
 from storage.errors import FilmFailed, RequestRejected
@@ -110,26 +110,27 @@ def generate(
             "This model draws from the start picture on, so an end picture has no place in it.", field="end_picture"
         )
     film = film_identity(plan, conditioning, backbone.identity, seed=seed, guidance=guidance)
+    if resume is not None:
+        resume.require(film)
     sampler = UniPC(plan.sigmas)
     blender = Blender(plan)
     # Noise is drawn on the CPU, by one generator for the whole film: a seed gives the same film on every card.
     generator = torch.Generator("cpu").manual_seed(seed)
-    latents = None if plan.inverted else conditioning.start
+    latents = Latents(plan, conditioning.start, None if resume is None else resume.latents)
     drawn, state = 0, None
     if resume is not None:
-        resume.require(film)
         generator.set_state(resume.generator)
-        drawn, latents = resume.sections_drawn, resume.latents
+        drawn = resume.sections_drawn
         state = None if resume.sampler is None else resume.sampler.to(backbone.device)
-        yield from _decode_again(plan, latents, drawn, backbone, blender, kept, between_blocks)
+        yield from _decode_again(plan, latents.drawn, drawn, backbone, blender, kept, between_blocks)
 
     def checkpoint() -> Checkpoint:
         return Checkpoint(
-            film=film, sections_drawn=drawn, latents=latents, generator=generator.get_state(), sampler=state
+            film=film, sections_drawn=drawn, latents=latents.drawn, generator=generator.get_state(), sampler=state
         )
 
     for section in range(drawn, plan.sections):
-        context = pack_context(plan, section, latents, conditioning, backbone.device)
+        context = pack_context(plan, section, latents.drawn, conditioning, backbone.device)
         if state is None:
             state = sampler.start(_noise(plan, backbone, generator))
         while not sampler.done(state):
@@ -138,13 +139,13 @@ def generate(
             x0 = _checked(x - sigma * velocity)
             state = sampler.correct(state, x0)
             yield Step(section=section, step=state.step, x0=x0, checkpoint=checkpoint())
-        latents = add_section(plan, section, latents, state.x0s[0].cpu(), conditioning.start)
+        so_far = latents.add(state.x0s[0].cpu())
         drawn, state = section + 1, None
         yield SectionDrawn(section=section, checkpoint=checkpoint())
         # Not named here: a name would keep these pixels alive while the next section is drawn.
-        yield _decoded(section, backbone.decode(newest_at(plan, section, latents, drawn), between_blocks), blender)
-    assert latents is not None
-    yield Finished(latents=latents)
+        yield _decoded(section, backbone.decode(newest_at(plan, section, so_far, drawn), between_blocks), blender)
+    assert latents.drawn is not None
+    yield Finished(latents=latents.drawn)
 
 
 def film_identity(plan: Plan, conditioning: Conditioning, weights: str, *, seed: int, guidance: Guidance) -> str:

@@ -37,15 +37,43 @@ def pack_context(
     )
 
 
-def add_section(plan: Plan, section: int, latents: Tensor | None, new: Tensor, start: Tensor) -> Tensor:
-    if not plan.inverted:
-        assert latents is not None
-        return torch.cat([latents, new], dim=2)
-    parts = [start] if section == plan.sections - 1 else []
-    parts.append(new)
-    if latents is not None:
-        parts.append(latents)
-    return torch.cat(parts, dim=2)
+class Latents:
+    """A film's latents, filled in from its end (inverted) or from its start (forward).
+
+    One buffer for all of them: joined anew for each section they would be in memory twice, and in pieces.
+    """
+
+    def __init__(self, plan: Plan, start: Tensor, drawn: Tensor | None) -> None:
+        """start: (1, C, 1, h, w), the start picture's latent.  drawn: those of a film that goes on, in film order."""
+        self._inverted = plan.inverted
+        self._start = start
+        self._length = plan.latents_after(plan.sections - 1)
+        self._buffer = start.new_empty(1, start.shape[1], self._length, *start.shape[3:])
+        self._count = 0
+        if drawn is not None:
+            self._put(drawn)
+        elif not plan.inverted:
+            self._put(start)
+
+    @property
+    def drawn(self) -> Tensor | None:
+        """A view, in film order, that later sections do not change; None before there are any."""
+        if self._count == 0:
+            return None
+        return self._buffer[:, :, -self._count :] if self._inverted else self._buffer[:, :, : self._count]
+
+    def add(self, new: Tensor) -> Tensor:
+        """Put in a section, and the start latent where nothing but it is missing then. Returns what is drawn now."""
+        self._put(new)
+        if self._inverted and self._count == self._length - 1:
+            self._put(self._start)
+        assert self.drawn is not None
+        return self.drawn
+
+    def _put(self, new: Tensor) -> None:
+        before, self._count = self._count, self._count + new.shape[2]
+        first = self._length - self._count if self._inverted else before
+        self._buffer[:, :, first : first + new.shape[2]] = new
 
 
 def newest_at(plan: Plan, section: int, latents: Tensor, drawn: int) -> Tensor:
