@@ -21,12 +21,13 @@ def pack_context(
     zeros = start.new_zeros(1, start.shape[1], CONTEXT, *start.shape[3:])
     if plan.inverted:
         # An end picture stands where the film's history ends: first it is the nearest of it, later it recedes.
-        known = [part for part in (latents, conditioning.end) if part is not None]
+        # Cut before they are joined: the nearest latents would otherwise keep a copy of all of them alive.
+        known = [part[:, :, :CONTEXT] for part in (latents, conditioning.end) if part is not None]
         history = torch.cat([*known, zeros], dim=2)[:, :, :CONTEXT]
         near_1x, near_2x, near_4x = history.split([CONTEXT_1X, CONTEXT_2X, CONTEXT_4X], dim=2)
     else:
         assert latents is not None
-        history = torch.cat([zeros, latents], dim=2)[:, :, -CONTEXT:]
+        history = torch.cat([zeros, latents[:, :, -CONTEXT:]], dim=2)[:, :, -CONTEXT:]
         near_4x, near_2x, near_1x = history.split([CONTEXT_4X, CONTEXT_2X, CONTEXT_1X], dim=2)
     return Context(
         indices=plan.indices(section),
