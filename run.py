@@ -28,6 +28,9 @@ VERBS = {
     "doctor": ["engine"],
     "restore": [],
     "erase": [],
+    "pause": [],
+    "resume": [],
+    "requeue": [],
     "history": ["engine"],
     "reroll": ["engine"],
     "extend": ["engine"],
@@ -42,6 +45,8 @@ USAGE = """usage: python3 run.py [--torch-index URL] VERB [ARGUMENTS]
   history                    films made by `try`
   reroll ID, extend ID       draw one again with a new seed; go on from its last frame
   doctor                     check Python, card, memory, disk, database and weights
+  pause [--for 2h]           have the card for yourself, while the bot runs; resume lends it again
+  requeue ID                 queue a failed request again, for its member
   restore [BACKUP]           put a backup in the place of a damaged database
   erase PLATFORM USER_ID     forget a person
   test [PYTEST ARGUMENTS]    the checks and tests of this repository

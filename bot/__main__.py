@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 from bot import exits
+
+_UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,6 +51,11 @@ def _run(options: argparse.Namespace) -> int:
             from bot import mending
 
             return mending.restore_backup(options) if options.command == "restore" else mending.erase(options)
+        case "pause" | "resume" | "requeue":
+            from bot import owner
+
+            verbs = {"pause": owner.pause, "resume": owner.resume, "requeue": owner.requeue}
+            return verbs[options.command](options)
         case _:
             return commands.run(options)
 
@@ -95,6 +103,17 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="serve the chats that the configuration names")
     run.add_argument("--config", type=Path, required=True, metavar="FILE", help="see config.example.toml")
 
+    pause = commands.add_parser("pause", help="have the card for yourself; also while the bot runs")
+    pause.add_argument(
+        "--for", dest="for_ms", type=_span_ms, metavar="TIME", help="ends by itself: 2h, 90m, 1h30m; else by `resume`"
+    )
+    _where(pause)
+    resume = commands.add_parser("resume", help="lend the card again after `pause`")
+    _where(resume)
+    requeue = commands.add_parser("requeue", help="queue a failed request again, for its member")
+    requeue.add_argument("id", type=_number, metavar="ID", help="its number")
+    _where(requeue)
+
     restore = commands.add_parser("restore", help="put a backup in the place of a damaged database, which is kept")
     restore.add_argument("backup", nargs="?", type=Path, metavar="BACKUP", help="left out: the newest that is whole")
     _where(restore)
@@ -117,6 +136,17 @@ def _number(text: str) -> int:
     if not 1 <= number < 2**63:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
     return number
+
+
+def _span_ms(text: str) -> int:
+    """A length of time such as "2h", "90m" or "1h30m"."""
+    parts = re.findall(r"(\d{1,9}(?:[.,]\d{1,9})?)([smhd])", text)
+    ms = sum(round(float(number.replace(",", ".")) * _UNITS_MS[unit]) for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != text or not 0 < ms <= _UNITS_MS["d"] * 366:
+        raise argparse.ArgumentTypeError(
+            f"“{text}” is no length of time; write 45s, 90m, 2h, 1h30m or 3d, up to a year"
+        )
+    return ms
 
 
 def _where(command: argparse.ArgumentParser) -> None:

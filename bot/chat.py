@@ -6,6 +6,7 @@ states into `View` values and calls the adapter. No platform word leaves an adap
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +33,13 @@ class Incoming:
     steps: str | None = None
     size: str | None = None
     end_picture: bytes | None = None
+    style: str | None = None
+    """A name that the wording tables know, such as "gentle": words that are added to the prompt."""
+    spoiler: bool = False
+    status_ref: MessageRef | None = None
+    """A message that stands already and becomes the request's status: a deferred answer, a photo. Committed with it."""
+    origin: str = ""
+    """What the adapter wants back with every Status: opaque, at most `storage.jobs.ORIGIN_CHARS_MAX` characters."""
 
 
 class Action(StrEnum):
@@ -39,8 +47,12 @@ class Action(StrEnum):
 
     REROLL = "reroll"
     EXTEND = "extend"
+    EDIT = "edit"
+    """A reroll with other words."""
     CANCEL = "cancel"
     RETRY = "retry"
+    DELETE = "delete"
+    HIDE = "hide"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +70,26 @@ class View:
     alt_text: str = ""
     mention: Member | None = None
 
+    @property
+    def spoiler(self) -> bool:
+        """Media are covered until somebody wants to see them."""
+        return self.status.spoiler or self.status.hidden
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a platform allows: the relay keeps within the intervals, the adapter within the size."""
+    """What a platform allows: the relay keeps refreshes within the intervals, the adapter files within the size.
+
+    The intervals hold for each message and for each chat: one refresh is under way per chat, and of those that wait
+    only the newest view counts. Transitions and films are never held back by them.
+    """
 
     edit_interval_s: float
-    """Least time between two text edits of one message."""
+    """Least time between two edits that only refresh words."""
     media_interval_s: float
-    """Least time between two edits that carry media."""
+    """Least time between two that carry a preview."""
     upload_bytes_max: int
+    """What every chat of the platform takes; an adapter asks for a chat's real limit itself."""
     draws_progress: bool = False
     """Whether an edit is wanted when only `status.progress` moved and the text stays: a terminal has bars."""
 
@@ -79,9 +101,39 @@ class MessageGone(Exception):
 class ChatUnavailable(Exception):
     """The platform did not take the call for now; nothing is known to be wrong with it. Try later."""
 
+    def __init__(self, reason: str = "", *, after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
+        """When the platform said to come again; None where it did not."""
+
+
+class PlaceClosed(Exception):
+    """The place takes no message of ours any more: gone, no permission, archived, blocked.
+
+    The relay stops trying: the film is kept, its requester is told through `tell`, and the history offers it.
+    """
+
+
+@dataclass(slots=True, kw_only=True)
+class Slip:
+    """A film's message in the making, for platforms where it takes two calls: a line first, then the film in it."""
+
+    begun: MessageRef | None
+    """The line, where an earlier try or this one has committed it."""
+    commit: Callable[[MessageRef], Awaitable[None]]
+
+    async def begin(self, ref: MessageRef) -> None:
+        """The line stands: commit it, so that a bot that starts again puts the film into it and posts no other."""
+        await self.commit(ref)
+        self.begun = ref
+
 
 class Chat(Protocol):
-    """One platform. All methods may raise ChatUnavailable; `edit` and `remove` may raise MessageGone."""
+    """One platform.
+
+    `post`, `edit`, `deliver` and `remove` may raise ChatUnavailable and PlaceClosed; `edit` and `remove` MessageGone.
+    Several calls may be under way at once, never two about one request.
+    """
 
     @property
     def platform(self) -> str: ...
@@ -94,13 +146,21 @@ class Chat(Protocol):
         ...
 
     async def edit(self, ref: MessageRef, view: View) -> None:
-        """Show a newer revision in place. Idempotent."""
+        """Show a newer revision in place. Idempotent.
+
+        `view.media` is a preview, or the film where `ref` is its message and it is to be covered. MessageGone also
+        where a status is too old to be edited: then the adapter has removed it. A film is edited at any age.
+        """
         ...
 
-    async def deliver(self, place: Place, view: View, *, nonce: str) -> MessageRef:
-        """The final film as a new message that reaches its requester."""
+    async def deliver(self, place: Place, view: View, *, nonce: str, slip: Slip) -> MessageRef:
+        """The final film as a new message that reaches its requester; a platform of one call ignores the slip."""
         ...
 
     async def remove(self, ref: MessageRef) -> None:
         """Take a message away. Removing one that is gone is not an error."""
+        ...
+
+    async def tell(self, member: Member, text: str) -> bool:
+        """Privately, where the platform allows; False where it does not. Raises nothing: it is tried once."""
         ...

@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import cast
 
 from bot.app import ENGINE_SETTINGS, write_engine_settings
+from bot.owner import pause_line
 from bot.platforms import configured
 from bot.supervisor import ENGINE, engine_environment
+from storage.clock import SystemClock
 from storage.database import FILE_NAME, Database
 from storage.errors import DatabaseRefused, SettingsError
 from storage.invariants import violations
 from storage.media import Media
-from storage.settings import DataSettings, Settings
+from storage.settings import Settings
+from storage.store import Store
 
 ENGINE_TIMEOUT_S = 180
 """The first import of torch on a cold disk takes a while."""
@@ -37,7 +40,7 @@ class Check:
 async def examine(settings: Settings) -> AsyncIterator[Check]:
     """Check after check, the bot's own first. None raises; opening the database may migrate it, as a start would."""
     yield _disk(settings)
-    async for check in _database(settings.data):
+    async for check in _database(settings):
         yield check
     yield _platforms(settings)
     for check in await asyncio.to_thread(engine_checks, settings):
@@ -55,8 +58,8 @@ def _disk(settings: Settings) -> Check:
     return Check(name="disk", ok=enough, detail=detail)
 
 
-async def _database(data: DataSettings) -> AsyncIterator[Check]:
-    folder = data.folder
+async def _database(settings: Settings) -> AsyncIterator[Check]:
+    data, folder = settings.data, settings.data.folder
     if data.database is None and not (folder / FILE_NAME).exists():
         yield Check(name="database", ok=True, detail=f"none yet in {folder}; the first start makes it")
         return
@@ -69,6 +72,8 @@ async def _database(data: DataSettings) -> AsyncIterator[Check]:
         mode = database.mode
         journal = f"journal mode {mode.journal}" if database.backs_up else "its backups are yours: pg_dump"
         yield Check(name=mode.product, ok=True, detail=f"{mode.version} ({mode.library}), {journal}")
+        held = await Store(database, clock=SystemClock(), queue=settings.queue, quota=settings.quota).paused()
+        yield Check(name="pause", ok=True, detail="none" if held is None else pause_line(held))
         broken = await violations(database, Media(folder))
         if not broken:
             yield Check(name="database", ok=True, detail="all invariants hold")

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from bot.chat import Incoming
 from bot.picture import Picture, read_picture
 from bot.wording import durations, table
-from bot.wording.table import Table
+from bot.wording.table import Style, Table
 from storage.errors import RequestRejected
 from storage.jobs import Schedule
 from storage.models import ModelCard
@@ -65,8 +65,10 @@ def read_options(incoming: Incoming, rules: Rules, draw: random.Random) -> Optio
     schedule = read_schedule(incoming.schedule, rules.model, words)
     if incoming.end_picture is not None and schedule is Schedule.FORWARD:
         raise RequestRejected(_no_end_picture(words, rules.model), field="end_picture")
+    prompt = read_prompt(incoming.prompt, rules, words)
+    style = read_style(incoming.style, words)
     return Options(
-        prompt=read_prompt(incoming.prompt, rules, words),
+        prompt=prompt if style is None else f"{prompt.rstrip('. ')}, {style.phrase}",
         duration_ms=read_seconds(incoming.seconds, rules.film, words),
         seed=read_seed(incoming.seed, draw, words),
         schedule=schedule,
@@ -84,7 +86,8 @@ def read_pictures(incoming: Incoming, rules: Rules) -> Pictures:
     try:
         return Pictures(start=start, end=read_picture(end, rules.intake, "end_picture"))
     except RequestRejected as exc:
-        raise RequestRejected(f"The end picture cannot be used. {exc}", field="end_picture") from exc
+        sentence = f"The end picture cannot be used. {exc}"
+        raise RequestRejected(sentence, field="end_picture", rule=exc.rule, figures=exc.figures) from exc
 
 
 def read_prompt(text: str, rules: Rules, words: Table) -> str:
@@ -94,6 +97,18 @@ def read_prompt(text: str, rules: Rules, words: Table) -> str:
     if len(prompt) > most:
         raise RequestRejected(words.prompt_too_long.format(count=len(prompt), most=most), field="prompt")
     return prompt or rules.film.prompt_default
+
+
+def read_style(text: str | None, words: Table) -> Style | None:
+    """By its name in any case, the one that adapters send or the member's own language's."""
+    if text is None or not text.strip():
+        return None
+    given = clean_text(text).casefold()
+    for key, style in words.styles.items():
+        if given in (key, style.name.casefold()):
+            return style
+    allowed = ", ".join(style.name for style in words.styles.values())
+    raise RequestRejected(words.style_unknown.format(given=_shown(text), allowed=allowed), field="style")
 
 
 def read_seconds(text: str | None, film: FilmSettings, words: Table) -> int:

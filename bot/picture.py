@@ -17,7 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from bot.picture_format import ACCEPTED, PictureFormat, jpeg_takes_forever, sniff, webp_sides
-from storage.errors import RequestRejected
+from storage.errors import RequestRejected, Rule
 from storage.settings import IntakeSettings
 
 # Opened by class: Image.open would warn or raise by limits of its own, which are global to the process.
@@ -58,8 +58,8 @@ class Picture:
     """RGB, 8 bit, without any metadata of the upload (a phone writes its place into every photo)."""
     width: int
     height: int
-    note: str
-    """One sentence for the member where something of the upload was left out; empty otherwise."""
+    animated: bool
+    """Its upload has more frames than this first one, and the member should know."""
 
 
 def read_picture(data: bytes, limits: IntakeSettings, field: str = "picture") -> Picture:
@@ -75,7 +75,8 @@ def read_picture(data: bytes, limits: IntakeSettings, field: str = "picture") ->
     if kind is PictureFormat.WEBP and (sides := webp_sides(data)):
         _check_sides(*sides, limits, field)
     if kind is PictureFormat.JPEG and jpeg_takes_forever(data):
-        raise RequestRejected("The JPEG is built of far too many layers; please save it anew.", field=field)
+        sentence = "The JPEG is built of far too many layers; please save it anew."
+        raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_LAYERS)
     try:
         return _read(kind, data, limits, field)
     except RequestRejected:
@@ -84,33 +85,39 @@ def read_picture(data: bytes, limits: IntakeSettings, field: str = "picture") ->
     # ValueError, struct.error, KeyError, EOFError, MemoryError and more. To the member it is all one.
     except Exception as exc:
         sentence = f"The {kind.value} picture is damaged or cut off; please send it again, or save it anew."
-        raise RequestRejected(sentence, field=field) from exc
+        raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_DAMAGED, figures={"format": kind.value}) from exc
 
 
 def _accepted(data: bytes, limits: IntakeSettings, field: str) -> PictureFormat:
     if not data:
-        raise RequestRejected("The picture is empty: the upload holds no bytes.", field=field)
+        sentence = "The picture is empty: the upload holds no bytes."
+        raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_EMPTY)
     if len(data) > limits.upload_bytes_max:
-        sentence = f"The picture has {len(data) / 1e6:.1f} MB; at most {limits.upload_bytes_max / 1e6:g} MB are taken."
-        raise RequestRejected(sentence, field=field)
+        figures = {"megabytes": len(data) / 1e6, "most": limits.upload_bytes_max / 1e6}
+        sentence = f"The picture has {figures['megabytes']:.1f} MB; at most {figures['most']:g} MB are taken."
+        raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_HEAVY, figures=figures)
     kind = sniff(data)
     if isinstance(kind, PictureFormat):
         return kind
     if kind == "a HEIC photo":
-        raise RequestRejected("HEIC photos cannot be read here; please send it as JPEG or PNG.", field=field)
-    raise RequestRejected(f"This is not a picture but {kind}; please send a {ACCEPTED} file.", field=field)
+        sentence = "HEIC photos cannot be read here; please send it as JPEG or PNG."
+        raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_HEIC)
+    sentence = f"This is not a picture but {kind}; please send a {ACCEPTED} file."
+    raise RequestRejected(sentence, field=field, rule=Rule.NO_PICTURE, figures={"accepted": ACCEPTED})
 
 
 def _check_sides(width: int, height: int, limits: IntakeSettings, field: str) -> None:
     if min(width, height) < limits.side_min:
         sentence = f"The picture is {width}x{height} pixels; each side needs at least {limits.side_min}."
-        raise RequestRejected(sentence, field=field)
+        figures = {"width": width, "height": height, "least": limits.side_min}
+        raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_SMALL, figures=figures)
     if width * height > limits.pixels_max:
         sentence = (
             f"The picture is {width}x{height} pixels; at most {limits.pixels_max / 1e6:g} megapixels are taken,"
             " so please make it smaller."
         )
-        raise RequestRejected(sentence, field=field)
+        figures = {"width": width, "height": height, "most": limits.pixels_max / 1e6}
+        raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_LARGE, figures=figures)
 
 
 def _read(kind: PictureFormat, data: bytes, limits: IntakeSettings, field: str) -> Picture:
@@ -136,8 +143,7 @@ def _read(kind: PictureFormat, data: bytes, limits: IntakeSettings, field: str) 
     fitted.info.clear()
     out = BytesIO()
     fitted.save(out, "PNG", compress_level=_PNG_LEVEL)
-    note = "The picture is animated; the film starts from its first frame." if animated else ""
-    return Picture(png=out.getvalue(), width=fitted.width, height=fitted.height, note=note)
+    return Picture(png=out.getvalue(), width=fitted.width, height=fitted.height, animated=animated)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -196,7 +202,8 @@ def _paper(image: Image.Image, field: str) -> tuple[int, int, int] | None:
             seen += visible.count[0]
             brightness += visible.sum[0]
     if not seen:
-        raise RequestRejected("The picture is completely transparent: there is nothing to animate.", field=field)
+        sentence = "The picture is completely transparent: there is nothing to animate."
+        raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_INVISIBLE)
     transparent = seen < image.width * image.height
     return _DUSK if transparent and brightness / seen > _NEARLY_WHITE else _WHITE
 

@@ -1,8 +1,9 @@
 """Outbox → messages: one status message per request, then edits; the film as a new message.
 
 A message's reference is committed right after the platform took it. A bot killed between the two posts
-again with the same nonce, which a platform that knows nonces answers with the first message; so after
-any kill each request has one live message. Everything here can be repeated without harm.
+again with the same nonce, which a platform that knows nonces answers with the first message; on one that
+takes two calls for a film, the line that the film goes into is committed before the film is. So after any
+kill each request has one live message. Everything here can be repeated without harm.
 """
 
 from __future__ import annotations
@@ -12,41 +13,30 @@ import logging
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 
-from bot.chat import Chat, ChatUnavailable, MessageGone, View
-from bot.wording.views import film_view, status_view
+from bot.chat import Chat, ChatUnavailable, MessageGone, PlaceClosed, Slip, View
+from bot.kept import film_files
+from bot.lanes import Lane, Priority
+from bot.refresh import WAKE_S, Refresher
+from bot.wording.views import closed_notice, closed_view, film_view, status_view
+from storage.errors import UnknownRequest
 from storage.failpoints import reach
-from storage.jobs import Blob, JobState, MessageRef, Progress, Status
+from storage.jobs import JobState, MessageRef, Result, Status
 from storage.media import Media
 from storage.store import MessageKind, OutboxItem, Store
 
-WAKE_S = 1.0
-"""Progress is looked at this often even if no transition wakes the relay."""
-REFRESHED_MAX = 50
-"""Open requests whose status messages are kept live between transitions: running ones, then the next in the queue."""
 AT_ONCE_PER_CHAT = 4
 ITEMS_PER_PASS = 50
 RETRY_MS_MIN, RETRY_MS_MAX = 1_000, 120_000
+TELL_S = 30.0
+"""For a private word, which is tried once."""
 ABSENT_RETRY_MS = 30_000
 """Messages of a platform that this bot does not serve now wait this long between looks."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Shown:
-    """What a live status message shows now. Lost in a restart, which costs one edit."""
-
-    ref: MessageRef
-    text: str = ""
-    progress: Progress | None = None
-    preview: Blob | None = None
-    text_at_s: float = float("-inf")
-    media_at_s: float = float("-inf")
-    not_before_s: float = float("-inf")
-    """After the platform declined an edit."""
 
 
 class Relay:
@@ -59,13 +49,11 @@ class Relay:
         self._store = store
         self._media = media
         self._chats = chats
-        self._monotonic = monotonic
         self._stopping = False
         self._wake = asyncio.Event()
         self._busy: set[int] = set()
-        self._shown: dict[int, _Shown] = {}
-        self._refresh_at_s = float("-inf")
-        self._lanes: dict[str, asyncio.Semaphore] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._refresher = Refresher(store, media, chats, busy=self._busy, edit=self._edit, monotonic=monotonic)
 
     async def run(self) -> None:
         """Until `stop`; then what is due is shown once more, and calls in flight may finish."""
@@ -75,7 +63,7 @@ class Relay:
             while not self._stopping:
                 self._wake.clear()
                 await self._start_due(group)
-                await self._start_refreshes(group)
+                await self._refresher.start(group, self._lane)
                 await self._wake.wait()
             ear.cancel()
         async with asyncio.TaskGroup() as group:
@@ -90,12 +78,12 @@ class Relay:
         await self._recall()
         async with asyncio.TaskGroup() as group:
             await self._start_due(group)
-            await self._start_refreshes(group)
+            await self._refresher.start(group, self._lane)
 
     async def _recall(self) -> None:
         """Find the status messages of open requests that an earlier process posted."""
         for request_id, ref in (await self._store.live_messages()).items():
-            self._shown.setdefault(request_id, _Shown(ref=ref))
+            self._refresher.recall(request_id, ref)
 
     async def _listen(self) -> None:
         """Wake the relay for every commit, and now and then without one. One task: the store counts per task."""
@@ -118,65 +106,135 @@ class Relay:
             if chat is None:
                 await self._store.outbox_retry(item.request_id, item.rev, after_ms=ABSENT_RETRY_MS)
                 return
+            priority = Priority.FINAL if item.status.state.terminal else Priority.STATE
             try:
-                async with self._lane(chat):
+                async with self._lane(chat).turn(priority):
                     if item.status.state is JobState.DONE:
-                        await self._deliver(chat, item)
+                        await self._show_film(chat, item)
                     else:
                         await self._show_status(chat, item)
-            except ChatUnavailable:
-                await self._put_off(item)
+            except ChatUnavailable as exc:
+                await self._put_off(item, exc.after_s)
+            except PlaceClosed as exc:
+                await self._settle_closed(chat, item, exc)
+            except UnknownRequest:
+                log.info("forgotten while it was being shown", extra={"request_id": item.request_id})
             except Exception:
                 # A mistake in one adapter or one message must not silence all others.
                 log.exception("message not shown", extra={"request_id": item.request_id, "rev": item.rev})
-                await self._put_off(item)
+                await self._put_off(item, None)
             else:
                 reach("relay.shown")
-                await self._store.outbox_sent(item.request_id, item.rev)
+                with suppress(UnknownRequest):  # deleted in this moment: nothing is owed any more
+                    await self._store.outbox_sent(item.request_id, item.rev)
         finally:
             self._busy.discard(item.request_id)
 
-    async def _put_off(self, item: OutboxItem) -> None:
+    async def _put_off(self, item: OutboxItem, after_s: float | None) -> None:
         # Never given up: the film is kept until it can be shown. The wait doubles up to its bound.
         after_ms = min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** min(item.tries, 20))
+        if after_s is not None:
+            after_ms = round(1000 * after_s)
         await self._store.outbox_retry(item.request_id, item.rev, after_ms=after_ms)
 
-    async def _deliver(self, chat: Chat, item: OutboxItem) -> None:
-        """The film as a new message, then the status message goes."""
-        status = item.status
-        result = status.result
+    async def _settle_closed(self, chat: Chat, item: OutboxItem, reason: PlaceClosed) -> None:
+        """The chat takes nothing any more: nothing is owed to it, and an ending is told in private, once."""
+        log.warning("the chat is closed to the bot", extra={"request_id": item.request_id, "reason": reason})
+        if item.film_ref is not None:
+            # The film stands there; only what was to follow it cannot.
+            await self._store.outbox_sent(item.request_id, item.rev)
+            return
+        if not item.status.state.terminal:
+            await self._store.unreachable(item.request_id, item.rev)
+            return
+        self._refresher.forget(item.request_id)
+        if item.status_ref is not None:
+            # A chat that is closed to films may still take words.
+            with suppress(MessageGone, PlaceClosed, ChatUnavailable):
+                await chat.edit(item.status_ref, closed_view(item.status))
+        # Committed before it is told: a bot that is killed in between tells nothing, and the history shows it.
+        if not await self._store.unreachable(item.request_id, item.rev):
+            return
+        status = await self._store.status(item.request_id)
+        told = False
+        try:
+            async with asyncio.timeout(TELL_S):
+                told = await chat.tell(status.member, closed_notice(status))
+        except Exception:
+            log.exception("member not told", extra={"request_id": item.request_id})
+        log.info("film kept for the history", extra={"request_id": item.request_id, "told": told})
+
+    async def _show_film(self, chat: Chat, item: OutboxItem) -> None:
+        """The film as a new message, then the status message goes; later only what covers it."""
+        result = item.status.result
         if result is None:
             raise ValueError("done without a result")
         if item.film_ref is None:
-            if status.film_lost or await asyncio.to_thread(self._media.damaged, result.film):
-                await self._tell_lost(chat, item)
+            if item.status_ref is None:
+                # A bot that was killed may have posted one without being able to say so: asked again under the same
+                # nonce, the platform names it. Before the film: once that stands, no message is left unknown.
+                ref = await self._post(chat, item.status, status_view(item.status), item.rev, gone=None)
+                item = replace(item, status_ref=ref)
+            if not await self._deliver(chat, item, result):
                 return
-            gif = None if result.gif is None else self._media.path(result.gif)
-            if result.gif is not None and await asyncio.to_thread(self._media.damaged, result.gif):
-                log.warning("GIF damaged: the film goes out alone", extra={"request_id": item.request_id})
-                gif = None
-            view = film_view(status, film=self._media.path(result.film), gif=gif)
-            reach("relay.send.before")
-            ref = await chat.deliver(status.place, view, nonce=film_nonce(item.request_id))
-            reach("relay.sent")
-            await self._store.message_posted(item.request_id, MessageKind.FILM, ref, item.rev)
-            reach("relay.recorded")
-        status_ref = item.status_ref
-        if status_ref is None:
-            # A bot that was killed may have posted one without being able to say so: asked again under the same
-            # nonce, the platform names it, and it can be taken away.
-            status_ref = await self._post(chat, status, status_view(status), item.rev, gone=None)
+        elif item.film_rev < item.rev:
+            await self._cover(chat, item, item.film_ref, result)
+        if item.status_ref is not None:
+            await self._remove_status(chat, item, item.status_ref)
+        self._refresher.forget(item.request_id)
+
+    async def _deliver(self, chat: Chat, item: OutboxItem, result: Result) -> bool:
+        """False where the film is lost, and that has been said in its place."""
+        status = item.status
+        files = None if status.film_lost else await asyncio.to_thread(film_files, self._media, result)
+        if files is None:
+            await self._tell_lost(chat, item)
+            return False
+        view = film_view(status, film=files.film, gif=files.gif)
+        slip = Slip(begun=item.line_ref, commit=partial(self._begun, chat, item))
+        reach("relay.send.before")
         try:
-            await chat.remove(status_ref)
-        except MessageGone:
+            ref = await chat.deliver(status.place, view, nonce=film_nonce(item.request_id), slip=slip)
+        except PlaceClosed:
+            if slip.begun is not None:
+                with suppress(MessageGone, PlaceClosed, ChatUnavailable):
+                    await chat.remove(slip.begun)
+            raise
+        reach("relay.sent")
+        await self._posted(chat, item.request_id, MessageKind.FILM, ref, item.rev)
+        reach("relay.recorded")
+        return True
+
+    async def _cover(self, chat: Chat, item: OutboxItem, ref: MessageRef, result: Result) -> None:
+        """The film's own message, covered from now on. Where somebody deleted it, it is not brought back for that."""
+        files = await asyncio.to_thread(film_files, self._media, result)
+        with suppress(MessageGone):
+            if files is None:
+                # It cannot be sent again, and must not be seen as it is.
+                await chat.remove(ref)
+            else:
+                await chat.edit(ref, film_view(item.status, film=files.film, gif=files.gif))
+
+    async def _remove_status(self, chat: Chat, item: OutboxItem, ref: MessageRef) -> None:
+        try:
+            await chat.remove(ref)
+        except (MessageGone, PlaceClosed):
             log.debug("status was already gone", extra={"request_id": item.request_id})
         await self._store.message_removed(item.request_id, MessageKind.STATUS)
-        self._shown.pop(item.request_id, None)
+
+    async def _begun(self, chat: Chat, item: OutboxItem, line: MessageRef) -> None:
+        reach("relay.line")
+        await self._posted(chat, item.request_id, MessageKind.LINE, line, item.rev)
+        reach("relay.begun")
 
     async def _tell_lost(self, chat: Chat, item: OutboxItem) -> None:
         """A broken file is never posted: what was reserved goes back, and the status message says what happened."""
         if await self._store.film_lost(item.request_id):
             log.error("film damaged before it was delivered: refunded", extra={"request_id": item.request_id})
+        if item.line_ref is not None:
+            with suppress(MessageGone):
+                await chat.remove(item.line_ref)
+            await self._store.message_removed(item.request_id, MessageKind.LINE)
         status = await self._store.status(item.request_id)
         await self._show_status(chat, replace(item, status=status))
 
@@ -192,10 +250,9 @@ class Relay:
         else:
             ref = await self._edit(chat, item.status, ref, view, item.rev)
         if item.status.state.terminal:
-            self._shown.pop(item.request_id, None)
+            self._refresher.forget(item.request_id)
         else:
-            now_s = self._monotonic()
-            self._shown[item.request_id] = _Shown(ref=ref, text=view.text, text_at_s=now_s)
+            self._refresher.remember(item.status, ref, view)
 
     async def _edit(self, chat: Chat, status: Status, ref: MessageRef, view: View, rev: int) -> MessageRef:
         """The reference of the message that shows the view now: another one if someone deleted the first."""
@@ -210,65 +267,22 @@ class Relay:
         reach("relay.send.before")
         ref = await chat.post(status.place, view, nonce=status_nonce(status.request_id, gone))
         reach("relay.sent")
-        await self._store.message_posted(status.request_id, MessageKind.STATUS, ref, rev)
+        await self._posted(chat, status.request_id, MessageKind.STATUS, ref, rev)
         reach("relay.recorded")
         return ref
 
-    async def _start_refreshes(self, group: asyncio.TaskGroup) -> None:
-        """Positions, waits, parts and previews move between transitions too; these edits are lossy."""
-        now_s = self._monotonic()
-        if not self._shown or now_s < self._refresh_at_s:
-            return
-        # The most eager chat sets the pace: asking the queue costs a query for each film in it.
-        self._refresh_at_s = now_s + min((chat.limits.edit_interval_s for chat in self._chats.values()), default=WAKE_S)
-        busy = frozenset(self._busy)
-        for status in await self._store.queue(limit=REFRESHED_MAX):
-            shown = self._shown.get(status.request_id)
-            chat = self._chats.get(status.place.platform)
-            if shown is None or chat is None or status.request_id in busy:
-                continue
-            view, preview = self._next_view(chat, shown, status, now_s)
-            if view is not None:
-                self._busy.add(status.request_id)
-                group.create_task(self._refresh(chat, shown, status, view, preview))
-
-    def _next_view(self, chat: Chat, shown: _Shown, status: Status, now_s: float) -> tuple[View | None, Blob | None]:
-        """What to show next within the platform's limits; no view where nothing may or need change."""
-        limits = chat.limits
-        if now_s < max(shown.not_before_s, shown.text_at_s + limits.edit_interval_s):
-            return None, None
-        preview = status.progress.preview if status.progress else None
-        path: Path | None = None
-        if preview is not None and preview != shown.preview and now_s >= shown.media_at_s + limits.media_interval_s:
-            path = self._media.path(preview)
-            if not path.is_file():
-                path = None  # superseded and swept; a newer one is on its way
-        view = status_view(status, preview=path)
-        moved = limits.draws_progress and status.progress != shown.progress
-        if path is None and view.text == shown.text and not moved:
-            return None, None
-        return view, preview if path is not None else None
-
-    async def _refresh(self, chat: Chat, shown: _Shown, status: Status, view: View, preview: Blob | None) -> None:
+    async def _posted(self, chat: Chat, request_id: int, kind: MessageKind, ref: MessageRef, rev: int) -> None:
+        """Commit what stands; of a request that was deleted or erased meanwhile nothing stays standing."""
         try:
-            async with self._lane(chat):
-                shown.ref = await self._edit(chat, status, shown.ref, view, status.rev)
-        except ChatUnavailable:
-            shown.not_before_s = self._monotonic() + RETRY_MS_MAX / 1000
-        except Exception:
-            log.exception("progress not shown", extra={"request_id": status.request_id})
-            shown.not_before_s = self._monotonic() + RETRY_MS_MAX / 1000
-        else:
-            shown.text, shown.progress = view.text, status.progress
-            shown.text_at_s = self._monotonic()
-            if preview is not None:
-                shown.preview, shown.media_at_s = preview, shown.text_at_s
-        finally:
-            self._busy.discard(status.request_id)
+            await self._store.message_posted(request_id, kind, ref, rev)
+        except UnknownRequest:
+            with suppress(MessageGone, PlaceClosed):
+                await chat.remove(ref)
+            raise
 
-    def _lane(self, chat: Chat) -> asyncio.Semaphore:
+    def _lane(self, chat: Chat) -> Lane:
         """A platform that is slow holds up only itself."""
-        return self._lanes.setdefault(chat.platform, asyncio.Semaphore(AT_ONCE_PER_CHAT))
+        return self._lanes.setdefault(chat.platform, Lane(AT_ONCE_PER_CHAT))
 
 
 def film_nonce(request_id: int) -> str:

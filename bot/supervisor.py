@@ -18,6 +18,8 @@ from storage.settings import SECRET_VARIABLES
 
 EXIT_OWNER = 78
 """The engine's exit code where its owner must act (EX_CONFIG of sysexits.h); starting again would not help."""
+EXIT_PAUSED = 77
+"""The engine's exit code where its owner pauses: it has given its film back and, by ending, the card's memory."""
 ENGINE = (sys.executable, "-P", "-m", "engine")
 """-P: a folder named "engine" where the owner happens to stand must not be taken for ours."""
 LOG_BYTES_MAX = 2_000_000
@@ -93,6 +95,10 @@ class Supervisor:
                     if code != 0:
                         await self._tell(worker)
                     return
+                if code == EXIT_PAUSED:
+                    # The next one waits for the pause to end, without anything on the card.
+                    log.info("engine ended for the owner's pause", extra={"worker": worker})
+                    continue
                 await self._tell(worker)
                 if code == EXIT_OWNER:
                     raise EngineLost(output.last_line() or "The engine cannot start and does not say why.")

@@ -22,6 +22,7 @@ from storage.settings import RetentionSettings, Settings
 from storage.store import Store
 
 RECLAIM_S = 5
+PAUSE_S = 5
 EXPIRE_S = 60
 SWEEP_S = 3_600
 BACKUP_CHECK_S = 1_800
@@ -39,6 +40,7 @@ def upkeep(store: Store, database: Database, media: Media, clock: Clock, setting
     ballast = Ballast(folder, size_bytes=data.ballast_bytes, free_bytes_min=data.free_bytes_min)
     chores: dict[Callable[[], Awaitable[object]], int] = {
         store.reclaim: RECLAIM_S,
+        store.end_pause: PAUSE_S,
         store.expire: EXPIRE_S,
         partial(tend_ballast, ballast, store, media, clock, kept): BALLAST_S,
         partial(let_go, store, media, clock, kept): SWEEP_S,

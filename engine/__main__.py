@@ -39,14 +39,13 @@ def main(arguments: list[str] | None = None) -> int:
         if options.verb == "doctor":
             return _doctor(settings)
         _set_up_log(settings)
-        asyncio.run(_serve(settings, options.worker))
+        return asyncio.run(_serve(settings, options.worker))
     except OwnerError as exc:
         sys.stderr.write(f"{exc}\n")
         return EXIT_OWNER
     except FlipbookError as exc:
         sys.stderr.write(f"{exc}\n")
         return 1
-    return 0
 
 
 def _read_settings(path: Path) -> Settings:
@@ -67,7 +66,8 @@ def _set_up_log(settings: Settings) -> None:
         logging.getLogger(__name__).warning("a token stands in the engine's environment", extra={"variables": leaked})
 
 
-async def _serve(settings: Settings, worker_name: str) -> None:
+async def _serve(settings: Settings, worker_name: str) -> int:
+    """The process's exit code."""
     # Imported here: doctor and --help should not wait for SQLAlchemy.
     from engine.card import own_card
     from engine.heap import return_large_blocks
@@ -99,7 +99,7 @@ async def _serve(settings: Settings, worker_name: str) -> None:
         )
         device = await asyncio.to_thread(choose_device, settings.engine.device)
         async with own_card(folder, device, stop):
-            await worker.serve(stop)
+            return await worker.serve(stop)
     finally:
         await database.close()
 

@@ -21,7 +21,7 @@ class Halt(StrEnum):
     CANCEL = "cancel"
     """Its member does not want it any more."""
     STOP = "stop"
-    """The engine goes; the film goes on later."""
+    """The engine goes, or the owner wants the card; the film goes on later."""
     STALE = "stale"
     """Another engine has it; this one writes nothing more."""
 

@@ -10,6 +10,7 @@ from engine.conditioning import Conditioning
 from engine.draw import Drawing, KeepSection
 from engine.encoders import FilmInputs, encode_inputs
 from engine.link import Link
+from engine.little.shipped import little_weights
 from engine.tiny import tiny_weights
 from engine.weights import ModelSet, choose_device, take_inventory
 from storage.errors import FilmFailed, WeightsMissing
@@ -23,7 +24,7 @@ CONDITIONINGS_KEPT = 200
 
 
 class Studio:
-    """Only the drawing thread calls `draw`, one film at a time."""
+    """Only the drawing thread calls `draw` and `put_away`, one film at a time."""
 
     def __init__(self, settings: Settings, media: Media) -> None:
         self._settings = settings
@@ -53,6 +54,16 @@ class Studio:
         )
         return drawing.run(self._models, partial(self._encode, models=self._models, link=link))
 
+    def put_away(self) -> bool:
+        """Drop the networks; the next film loads them again. True where the process still holds some of the card.
+
+        A CUDA context, some hundreds of megabytes, stays with its process whatever is freed in it.
+        """
+        if self._models is None:
+            return False
+        self._models.close()
+        return self._models.device.type == "cuda"
+
     def open_films(self) -> list[int]:
         """Requests that have a work folder."""
         return [int(folder.name) for folder in self._work.glob("*") if folder.name.isdecimal()]
@@ -71,11 +82,18 @@ class Studio:
         return conditioning
 
     def _open(self, model: str) -> ModelSet:
-        weights = tiny_weights(self._cache / "models") if model == "tiny" else self._settings.engine.weights
-        if weights is None:
-            raise WeightsMissing(f'engine.weights is not set; the model "{model}" needs a folder with its weights.')
+        weights = self._weights(model)
         inventory = take_inventory(weights, model_card(model).schedules)
         return ModelSet(weights, inventory, choose_device(self._settings.engine.device))
+
+    def _weights(self, model: str) -> Path:
+        if model == "tiny":
+            return tiny_weights(self._cache / "models")
+        if model == "little":
+            return little_weights()
+        if self._settings.engine.weights is None:
+            raise WeightsMissing(f'engine.weights is not set; the model "{model}" needs a folder with its weights.')
+        return self._settings.engine.weights
 
 
 def _keep_newest(folder: Path, count: int) -> None:

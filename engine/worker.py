@@ -30,8 +30,10 @@ log = logging.getLogger(__name__)
 
 EXIT_STALLED = 75
 """The drawing thread hung: the process ended itself, its film goes back to the queue with a try spent."""
+EXIT_PAUSED = 77
+"""The owner has the card back, all of its memory: a fresh engine waits for the pause to end. No film was lost."""
 BEAT_S_MAX = 2.0
-"""How long a cancel may go unnoticed."""
+"""How long a cancel or a pause may go unnoticed."""
 ROOM_WAIT_S_MIN, ROOM_WAIT_S_MAX = 5.0, 300.0
 """Between looks for room on a disk that was full."""
 SETTLE_RETRY_S = 1.0
@@ -51,8 +53,11 @@ class Worker:
     """Whether a disk that was full has room for a film again. Called in a thread."""
     stop_wait_s: float = STOP_WAIT_S
 
-    async def serve(self, stop: asyncio.Event) -> None:
-        """Claim and draw until `stop`. Raises OwnerError where no film can be drawn at all."""
+    async def serve(self, stop: asyncio.Event) -> int:
+        """Claim and draw until `stop`: the process's exit code. Raises OwnerError where no film can be drawn at all.
+
+        It also returns in a pause, with EXIT_PAUSED, where only the end of the process frees the card's memory.
+        """
         await self._sweep()
         # One thread for the life of the process: CUDA contexts and torch's CPU pools belong to a thread.
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="draw") as thread:
@@ -61,6 +66,8 @@ class Worker:
                 try:
                     job = await self.store.claim(self.name)
                     if job is None:
+                        if await self._put_away(thread):
+                            return EXIT_PAUSED
                         await _first(stop.wait(), self.store.changed(timeout_s=self.lease_s))
                         continue
                     reach("worker.claimed")
@@ -72,6 +79,16 @@ class Worker:
                 full = full + 1 if was_full else 0
                 if was_full:
                     await self._wait_for_room(stop, full)
+        return 0
+
+    async def _put_away(self, thread: ThreadPoolExecutor) -> bool:
+        """In a pause, free what the networks hold; True where some of the card's memory stays with this process."""
+        if await self.store.paused() is None:
+            return False
+        held = await asyncio.get_running_loop().run_in_executor(thread, self.studio.put_away)
+        if held:
+            log.info("the owner has the card; this engine ends to free its memory")
+        return held
 
     async def _wait_for_room(self, stop: asyncio.Event, times: int) -> None:
         """Longer each time: where a film needs more than there is, room for it must be made by hand."""
@@ -96,6 +113,7 @@ class Worker:
         """Draw, and end the attempt in the store; True where it ended because the disk is full."""
         loop = asyncio.get_running_loop()
         link = Link(loop)
+        pause = asyncio.Event()
         claim = job.claim
         log.info("film started", extra={"request": claim.request_id, "epoch": claim.epoch})
 
@@ -107,9 +125,10 @@ class Worker:
         drawing = loop.run_in_executor(thread, self.studio.draw, job, link, keep_section)
         async with asyncio.TaskGroup() as group:
             companions = (
-                group.create_task(self._beat(claim, link)),
+                group.create_task(self._beat(claim, link, pause)),
                 group.create_task(self._publish(link)),
-                group.create_task(self._give_back(claim, stop, link, drawing)),
+                group.create_task(self._give_back(claim, stop, link, drawing, code=0)),
+                group.create_task(self._give_back(claim, pause, link, drawing, code=EXIT_PAUSED)),
             )
             try:
                 await asyncio.wait({drawing})
@@ -192,13 +211,18 @@ class Worker:
             failure = Failure(code="engine_error", sentence=sentence)
         await self.store.fail(claim, failure)
 
-    async def _beat(self, claim: Claim, link: Link) -> None:
-        """Keep the lease, hear the member's wish, and end the process if its thread hangs."""
+    async def _beat(self, claim: Claim, link: Link, pause: asyncio.Event) -> None:
+        """Keep the lease, hear what member and owner wish, and end the process if its thread hangs."""
         while True:
             try:
                 reach("worker.beat")
-                if await self.store.beat(claim) is Wish.CANCEL:
-                    link.want(Halt.CANCEL)
+                match await self.store.beat(claim):
+                    case Wish.CANCEL:
+                        link.want(Halt.CANCEL)
+                    case Wish.YIELD:
+                        pause.set()
+                    case Wish.CONTINUE:
+                        pass
             except StaleClaim:
                 link.want(Halt.STALE)
                 return
@@ -211,18 +235,23 @@ class Worker:
                 os._exit(EXIT_STALLED)
             await asyncio.sleep(min(BEAT_S_MAX, self.lease_s / 4, self.stall_s / 4))
 
-    async def _give_back(self, claim: Claim, stop: asyncio.Event, link: Link, drawing: asyncio.Future[Result]) -> None:
-        """A clean stop: the thread halts at its next block, and the attempt ends as any other."""
-        await stop.wait()
+    async def _give_back(
+        self, claim: Claim, wanted: asyncio.Event, link: Link, drawing: asyncio.Future[Result], *, code: int
+    ) -> None:
+        """A clean stop or a pause: the thread halts at its next block, and the attempt ends as any other.
+
+        code: with which the process ends where the thread hears nothing for too long.
+        """
+        await wanted.wait()
         link.want(Halt.STOP)
         await asyncio.wait({drawing}, timeout=self.stop_wait_s)
         if not drawing.done():
             # It reads weights, or compiles: minutes without a block. The film goes back as it is, no try spent.
             with suppress(StaleClaim):
                 await self.store.release(claim)
-            log.info("stopped while the drawing thread was busy", extra={"request": claim.request_id})
+            log.info("film given back while the drawing thread was busy", extra={"request": claim.request_id})
             logging.shutdown()
-            os._exit(0)
+            os._exit(code)
 
     async def _publish(self, link: Link) -> None:
         while True:

@@ -2,16 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+Figure = str | int | float
+NO_FIGURES: Mapping[str, Figure] = MappingProxyType({})
+
+
+class Rule(StrEnum):
+    """What was refused, for those who say it in another language. Figures ending in `_ms` are lengths of time."""
+
+    QUEUE_FULL = "queue_full"
+    """{count}"""
+    WAITING_ALREADY = "waiting_already"
+    """{count}"""
+    WAIT_TOO_LONG = "wait_too_long"
+    """{wait_ms}, {most_ms}"""
+    DISK_FULL = "disk_full"
+    UNKNOWN_FILM = "unknown_film"
+    """{request_id}"""
+    REROLL_OPEN = "reroll_open"
+    """{request_id}"""
+    REROLL_TOO_SOON = "reroll_too_soon"
+    """{wait_ms}"""
+    REROLLED_OUT = "rerolled_out"
+    """{request_id}, {most}"""
+    STILL_OPEN = "still_open"
+    """{request_id}"""
+    NO_FILM = "no_film"
+    """{request_id}"""
+    PICTURE_EMPTY = "picture_empty"
+    PICTURE_HEAVY = "picture_heavy"
+    """{megabytes}, {most}"""
+    PICTURE_HEIC = "picture_heic"
+    NO_PICTURE = "no_picture"
+    """{accepted}"""
+    PICTURE_SMALL = "picture_small"
+    """{width}, {height}, {least}"""
+    PICTURE_LARGE = "picture_large"
+    """{width}, {height}, {most}: most megapixels."""
+    PICTURE_LAYERS = "picture_layers"
+    PICTURE_DAMAGED = "picture_damaged"
+    """{format}"""
+    PICTURE_INVISIBLE = "picture_invisible"
+
 
 class FlipbookError(Exception):
-    """Base of all. `str(error)` is one sentence that says what is wrong and what helps."""
+    """Base of all. `str(error)` is one sentence in English that says what is wrong and what helps.
+
+    rule: a stable name for it, with the figures of the sentence: what a translation is made from.
+    """
+
+    def __init__(self, sentence: str = "", *, rule: str = "", figures: Mapping[str, Figure] = NO_FIGURES) -> None:
+        super().__init__(sentence)
+        self.rule = rule
+        self.figures = figures
 
 
 class RequestRejected(FlipbookError):
     """The member must change the request. Nothing was stored, nothing charged."""
 
-    def __init__(self, sentence: str, *, field: str) -> None:
-        super().__init__(sentence)
+    def __init__(
+        self, sentence: str, *, field: str, rule: str = "", figures: Mapping[str, Figure] = NO_FIGURES
+    ) -> None:
+        super().__init__(sentence, rule=rule, figures=figures)
         self.field = field
         """The part to change: "picture", "prompt", "seconds", "end_picture", "seed", …"""
 

@@ -28,8 +28,13 @@ def tags(*, virtual_ms: int, finish: int, est_ms: int, weight_permille: int) -> 
 
     virtual_ms: the clock now. finish: of the member's previous request. est_ms: estimated GPU time.
     """
-    start = max(virtual_ms, finish)
+    start = start_tag(virtual_ms=virtual_ms, finish=finish)
     return Tags(start=start, finish=start + share(est_ms, weight_permille))
+
+
+def start_tag(*, virtual_ms: int, finish: int) -> int:
+    """Where a member's new request starts, which does not depend on its length."""
+    return max(virtual_ms, finish)
 
 
 def corrected(finish: int, *, est_ms: int, actual_ms: int, weight_permille: int) -> int:

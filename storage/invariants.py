@@ -23,6 +23,7 @@ from storage.schema import (
     account,
     attempt,
     chat_message,
+    hide_vote,
     identity,
     ledger,
     outbox,
@@ -76,7 +77,16 @@ def ask_all(db: Connection) -> list[Violation]:
 
 @cache
 def rules() -> tuple[Rule, ...]:
-    families = (_ledger_rules, _attempt_rules, _film_rules, _counter_rules, _outbox_rules, _forgetting_rules)
+    families = (
+        _ledger_rules,
+        _attempt_rules,
+        _film_rules,
+        _counter_rules,
+        _outbox_rules,
+        _ending_rules,
+        _person_rules,
+        _forgetting_rules,
+    )
     return tuple(rule for family in families for rule in family())
 
 
@@ -179,9 +189,12 @@ def _counter_rules() -> Iterable[Rule]:
     for state, counter in ((JobState.QUEUED, account.c.queued), (JobState.RUNNING, account.c.running)):
         count = _count(request, request.c.account_id == account.c.id, request.c.state == state)
         yield Rule(5, account, counter != count, f"its {state} counter is not the count")
-    yield Rule(
-        5, queue, queue.c.queued != _count(request, request.c.state == JobState.QUEUED), "its length is not the count"
-    )
+    owned = request.join(account, account.c.id == request.c.account_id)
+    drawn = _count(owned, account.c.person_id == person.c.id, request.c.state == JobState.RUNNING)
+    yield Rule(5, person, person.c.running != drawn, "its running counter is not the count")
+    waits = request.c.state == JobState.QUEUED
+    yield Rule(5, queue, queue.c.queued != _count(request, waits), "its length is not the count")
+    yield Rule(5, queue, queue.c.est_ms != _sum(request.c.est_ms, waits), "its GPU time is not the sum")
 
 
 def _outbox_rules() -> Iterable[Rule]:
@@ -219,15 +232,35 @@ def _outbox_rules() -> Iterable[Rule]:
     )
 
 
+def _ending_rules() -> Iterable[Rule]:
+    r, o = request.c, outbox.c
+    ends = _count(outbox, o.request_id == r.id, o.state == JobState.DONE)
+    yield Rule(7, request, ends > 1 + _as_int(r.hidden_ms.is_not(None)), "done more often than it was covered")
+    told = _exists(chat_message, chat_message.c.request_id == r.id)
+    yield Rule(6, request, r.unreached_ms.is_not(None) & told, "no chat takes it and yet a message shows it")
+
+
+def _person_rules() -> Iterable[Rule]:
+    r = request.c
+    asked = select(identity.c.person_id).where(identity.c.id == r.identity_id).scalar_subquery()
+    pays = select(account.c.person_id).where(account.c.id == r.account_id).scalar_subquery()
+    yield Rule(2, request, asked != pays, "one person asked for it and another one's account pays")
+    asker = request.join(identity, identity.c.id == r.identity_id)
+    other = _exists(asker, r.id == ledger.c.request_id, identity.c.person_id != ledger.c.person_id)
+    yield Rule(2, ledger, other, "one person asked for it and another one is billed")
+
+
 def _forgetting_rules() -> Iterable[Rule]:
     r = request.c
     purged = r.purged_ms.is_not(None)
-    files = [_exists(table, table.c.request_id == r.id) for table in (request_blob, section, outbox)]
+    files = [_exists(table, table.c.request_id == r.id) for table in (request_blob, section, outbox, hide_vote)]
     yield Rule(9, request, purged & or_(*files), "purged and still names its files or messages")
     erased = _exists(person, person.c.id == identity.c.person_id, person.c.erased_ms.is_not(None))
     yield Rule(9, identity, erased & (identity.c.platform != ERASED), "its person is erased and still has a name")
     billed = _exists(person, person.c.id == ledger.c.person_id, person.c.erased_ms.is_not(None))
     yield Rule(9, ledger, billed, "its person is erased and still named")
+    named = _exists(identity, identity.c.id == r.identity_id, identity.c.platform == ERASED)
+    yield Rule(9, request, named & (r.origin != ""), "its person is erased and its origin is kept")
 
 
 _CLOSINGS = (LedgerKind.SETTLE, LedgerKind.REFUND)
@@ -235,6 +268,8 @@ _NEXT = {
     JobState.QUEUED: (JobState.RUNNING, JobState.CANCELLED, JobState.EXPIRED),
     JobState.RUNNING: (JobState.QUEUED, JobState.DONE, JobState.FAILED, JobState.CANCELLED),
     **{state: () for state in JobState if state.terminal},
+    # A film that is covered later is shown once more.
+    JobState.DONE: (JobState.DONE,),
 }
 
 

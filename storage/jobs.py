@@ -98,6 +98,8 @@ class Blob:
     byte_count: int
 
 
+ORIGIN_CHARS_MAX = 1000
+
 GONE = Blob(sha256="0" * 64, suffix=".gone", byte_count=0)
 """Stands for a picture that is no longer kept: no file has this name, so whoever looks finds nothing."""
 
@@ -138,6 +140,12 @@ class Request:
     kind: RequestKind = RequestKind.NEW
     parent_id: int | None = None
     """The request that a reroll or an extension comes from."""
+    status_ref: MessageRef | None = None
+    """A message that stands already where the request was made and becomes its status; committed with the request."""
+    origin: str = ""
+    """What the adapter wants back with every Status: opaque, at most ORIGIN_CHARS_MAX characters."""
+    spoiler: bool = False
+    """The film is to be covered until somebody wants to see it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +181,17 @@ class Wish(StrEnum):
 
     CONTINUE = "continue"
     CANCEL = "cancel"
+    YIELD = "yield"
+    """The owner wants the card: give the job back; it goes on later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """The owner has the card: requests are accepted and wait, nothing is drawn."""
+
+    since_ms: int
+    until_ms: int | None
+    """When it ends by itself; None where only the owner ends it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +258,7 @@ class Status:
     position: int | None
     """1 is next; None unless queued."""
     wait_ms: int | None
-    """Estimated until it starts; None unless queued or where nothing is measured yet."""
+    """Estimated until it starts; None unless queued, where nothing is measured yet, or while the owner pauses."""
     interrupted: bool
     """Queued again after an attempt that ended early; its place is kept."""
     sections_done: int
@@ -248,10 +267,23 @@ class Status:
     failure: Failure | None
     charged_ms: int
     """Of video, after settling or refund."""
+    paused: bool = False
+    """Queued while the owner pauses: nothing is drawn, its place is kept."""
     purged: bool = False
     """Its files are no longer kept: a film that is done has no `result` any more."""
     film_lost: bool = False
     """Done, but its film was found damaged before anybody saw it: nothing is charged, it can be asked for again."""
+    origin: str = ""
+    """As the request brought it."""
+    spoiler: bool = False
+    parent_member: Member | None = None
+    """Who asked for the film that this one comes from; None where it comes from none, or from one of the erased."""
+    hidden: bool = False
+    """Covered since: its requester, a moderator or enough members wished so."""
+    unreached: bool = False
+    """It has ended and its chat takes no message of ours: only the history shows it."""
+    cancelled_by_other: bool = False
+    """A moderator or the owner cancelled it, not its requester."""
 
 
 def section_count(duration_ms: int) -> int:

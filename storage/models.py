@@ -26,6 +26,14 @@ MODELS = {
     card.name: card
     for card in (
         ModelCard(
+            name="little",
+            schedules=(Schedule.INVERTED, Schedule.FORWARD),
+            size=128,
+            steps=8,
+            built_in=True,
+            note="small: it moves any picture as the wish says, but knows camera and light only",
+        ),
+        ModelCard(
             name="tiny",
             schedules=(Schedule.INVERTED, Schedule.FORWARD),
             size=256,

@@ -39,11 +39,21 @@ person = Table(
     int_column("created_ms"),
     int_column("erased_ms", null=True),
     int_column("scrubbed_ms", null=True),
+    int_column("tokens_ms", null=True),
+    int_column("tokens_at_ms", null=True),
+    int_column("running"),
     check("scrubbed_when_erased", "scrubbed_ms IS NULL OR erased_ms IS NOT NULL"),
+    check("one_bucket", "(tokens_ms IS NULL) = (tokens_at_ms IS NULL)"),
+    check("not_overdrawn", "tokens_ms IS NULL OR tokens_ms >= 0"),
+    check("counted", "running >= 0"),
     partial_index("ix_person_unscrubbed", "id", where="erased_ms IS NOT NULL AND scrubbed_ms IS NULL"),
     **STRICT,
 )
-"""An erased person keeps this number alone. `scrubbed_ms`: no file or backup of ours holds them any more."""
+"""An erased person keeps this number alone. `scrubbed_ms`: no file or backup of ours holds them any more.
+
+`tokens_ms`, `tokens_at_ms`: the one bucket of somebody linked on two platforms, in place of those of their accounts.
+`running`: requests of theirs that are drawn now, in all communities; each claim asks for it and changes it.
+"""
 
 identity = Table(
     "identity",
@@ -87,11 +97,21 @@ queue = Table(
     int_column("id", primary_key=True, autoincrement=False),
     int_column("virtual_ms"),
     int_column("queued"),
+    int_column("est_ms"),
+    int_column("paused_ms", null=True),
+    int_column("paused_until_ms", null=True),
+    int_column("stood_ms"),
     check("one_row", "id = 1"),
-    check("counted", "queued >= 0"),
+    check("counted", "queued >= 0 AND est_ms >= 0"),
+    check("end_of_a_pause", "paused_until_ms IS NULL OR paused_ms IS NOT NULL"),
+    check("stood", "stood_ms >= 0"),
     **STRICT,
 )
-"""One row: virtual time of the fair order, and the queue's length, so that neither is ever searched for."""
+"""One row: virtual time of the fair order, and the queue's length, so that neither is ever searched for.
+
+`est_ms`: estimated GPU time of all that waits.
+`paused_ms`, `paused_until_ms`: the owner's pause. `stood_ms`: how long earlier ones have lasted, all together.
+"""
 
 request = Table(
     "request",
@@ -126,6 +146,11 @@ request = Table(
     int_column("trimmed_ms", null=True),
     int_column("purged_ms", null=True),
     int_column("lost_ms", null=True),
+    text_column("origin"),
+    int_column("spoiler"),
+    int_column("hidden_ms", null=True),
+    int_column("unreached_ms", null=True),
+    int_column("original_id", ForeignKey("request.id"), null=True),
     one_of("state", JobState),
     one_of("kind", RequestKind),
     one_of("cancel_by", Canceller),
@@ -147,9 +172,16 @@ request = Table(
     check("trimmed_when_terminal", "trimmed_ms IS NULL OR ended_ms IS NOT NULL"),
     check("purged_after_trimmed", "purged_ms IS NULL OR trimmed_ms IS NOT NULL"),
     check("lost_when_done", "lost_ms IS NULL OR state = 'done'"),
-    partial_index("ix_request_turn", "sfq_start", "id", "est_ms", where="state = 'queued'"),
-    partial_index("ix_request_waiting", "queued_ms", where="state = 'queued'"),
+    check("origin_short", "length(origin) <= 1000"),
+    check("spoiler_or_not", "spoiler IN (0, 1)"),
+    check("hidden_when_done", "hidden_ms IS NULL OR state = 'done'"),
+    check("unreached_when_terminal", "unreached_ms IS NULL OR ended_ms IS NOT NULL"),
+    check("reroll_of_an_original", "(kind = 'reroll') = (original_id IS NOT NULL)"),
+    partial_index("ix_request_turn", "sfq_start", "id", "est_ms", "account_id", where="state = 'queued'"),
+    # Says more than it must, so that no planner that believes the queue to be empty takes this one and sorts it.
+    partial_index("ix_request_waiting", "queued_ms", where="state = 'queued' AND ended_ms IS NULL"),
     partial_index("ix_request_parent", "parent_id", where="parent_id IS NOT NULL"),
+    partial_index("ix_request_original", "original_id", where="original_id IS NOT NULL"),
     partial_index("ix_request_lease", "lease_until_ms", where="state = 'running'"),
     partial_index("ix_request_kept", "ended_ms", where="ended_ms IS NOT NULL AND purged_ms IS NULL"),
     sqlite_autoincrement=True,
@@ -157,9 +189,22 @@ request = Table(
 )
 """Ids are never used twice, so a number in a chat means one film for ever.
 
+`queued_ms`: since when it waits, on the clock that stands still while the owner pauses.
 `trimmed_ms`: its pictures and checkpoints are no longer kept. `purged_ms`: nor is its film.
-`lost_ms`: its film was found damaged before anybody saw it.
+`lost_ms`: its film was found damaged before anybody saw it. `hidden_ms`: it was covered after it was shown.
+`unreached_ms`: it has ended and its chat took no message that says so.
+`original_id`: of a reroll, the film at the root of all rerolls.
 """
+
+hide_vote = Table(
+    "hide_vote",
+    metadata,
+    int_column("request_id", ForeignKey("request.id"), primary_key=True, autoincrement=False),
+    int_column("person_id", ForeignKey("person.id"), primary_key=True, autoincrement=False, index=True),
+    int_column("at_ms"),
+    **STRICT_BY_KEY,
+)
+"""Members who wish a film covered."""
 
 attempt = Table(
     "attempt",
@@ -248,10 +293,11 @@ chat_message = Table(
     text_column("message_id"),
     int_column("applied_rev"),
     one_of("kind", MessageKind),
-    check("shows_something", "applied_rev >= 1"),
+    check("shows_a_revision", "applied_rev >= 0"),
     Index("ix_chat_message_ref", "platform", "chat_id", "message_id"),
     **STRICT_BY_KEY,
 )
+"""`applied_rev`: what it shows; 0 where it stood already when the request was made and shows nothing of it yet."""
 
 progress = Table(
     "progress",
@@ -288,6 +334,42 @@ pace = Table(
     **STRICT_BY_KEY,
 )
 """GPU time of a section as measured lately, by model, size and network passes."""
+
+
+link_code = Table(
+    "link_code",
+    metadata,
+    int_column("identity_id", ForeignKey("identity.id"), primary_key=True, autoincrement=False),
+    text_column("sha256", unique=True),
+    int_column("expires_ms"),
+    check("sha256_whole", "length(sha256) = 64"),
+    **STRICT_BY_KEY,
+)
+"""A code that links another platform's account to this identity: one at a time, gone once it is used."""
+
+link_guess = Table(
+    "link_guess",
+    metadata,
+    int_column("identity_id", ForeignKey("identity.id"), primary_key=True, autoincrement=False),
+    int_column("since_ms"),
+    int_column("guesses"),
+    check("counted", "guesses >= 1"),
+    **STRICT_BY_KEY,
+)
+"""Codes that did not count, by who sent them, in a span of time that began at `since_ms`."""
+
+chat_move = Table(
+    "chat_move",
+    metadata,
+    text_column("platform", primary_key=True),
+    text_column("old_id", primary_key=True),
+    text_column("new_id"),
+    int_column("moved_ms"),
+    check("elsewhere", "old_id <> new_id"),
+    Index("ix_chat_move_new", "platform", "new_id"),
+    **STRICT_BY_KEY,
+)
+"""A chat that its platform knows under another number now. The owner's settings may still name the old one."""
 
 
 def in_state(state: JobState) -> ColumnElement[bool]:

@@ -29,6 +29,10 @@ NotNegative = Annotated[int, Field(ge=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+Form = Literal["both", "mp4", "gif"]
+"""As what a film is sent."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
@@ -61,6 +65,8 @@ class FilmSettings(_Section):
 class QueueSettings(_Section):
     queued_max: Positive = 500
     queued_per_member_max: Positive = 5
+    running_per_member_max: Positive = 2
+    wait_hours_promised_max: PositiveFloat = 24.0
     wait_hours_max: PositiveFloat = 48.0
     lease_s: PositiveFloat = 60.0
     tries_max: Positive = 2
@@ -75,6 +81,23 @@ class RetentionSettings(_Section):
 class QuotaSettings(_Section):
     burst_s: Annotated[float, Field(gt=0, le=1e9)] = 120.0
     refill_s_per_day: Annotated[float, Field(ge=0, le=1e9)] = 60.0
+
+
+class RerollSettings(_Section):
+    cooldown_s: Annotated[float, Field(ge=0, le=86_400)] = 10.0
+    per_film_max: Positive = 20
+
+
+class ReactionSettings(_Section):
+    hide_votes: Positive = 3
+
+
+class DeliverySettings(_Section):
+    form: Form = "both"
+
+
+class CommunitySettings(_Section):
+    form: Form | None = None
 
 
 class EngineSettings(_Section):
@@ -100,6 +123,8 @@ class ProgressSettings(_Section):
 class DiscordSettings(_Section):
     enabled: bool = True
     token_file: Path | None = None
+    sync_commands: bool = True
+    download_s_max: PositiveFloat = 30.0
     proxy: str | None = None
 
 
@@ -108,6 +133,10 @@ class TelegramSettings(_Section):
     token_file: Path | None = None
     base_url: str | None = None
     base_file_url: str | None = None
+    local_mode: bool = False
+    webhook_url: str | None = None
+    webhook_host: str = "127.0.0.1"
+    webhook_port: Annotated[int, Field(ge=1, le=65_535)] = 8443
     proxy: str | None = None
 
 
@@ -121,12 +150,21 @@ class Settings(_Section):
     film: FilmSettings = FilmSettings()
     queue: QueueSettings = QueueSettings()
     quota: QuotaSettings = QuotaSettings()
+    reroll: RerollSettings = RerollSettings()
+    reactions: ReactionSettings = ReactionSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    community: dict[str, CommunitySettings] = {}
     retention: RetentionSettings = RetentionSettings()
     engine: EngineSettings = EngineSettings()
     progress: ProgressSettings = ProgressSettings()
     discord: DiscordSettings = DiscordSettings()
     telegram: TelegramSettings = TelegramSettings()
     log: LogSettings = LogSettings()
+
+    def form(self, community_id: str) -> Form:
+        """As what films go to this community."""
+        own = self.community.get(community_id)
+        return own.form if own is not None and own.form is not None else self.delivery.form
 
 
 def load_settings(path: Path | None) -> Settings:
@@ -177,6 +215,9 @@ def _settle(settings: Settings, base: Path) -> Settings:
         raise SettingsError(problem)
     if settings.film.seconds_default > settings.film.seconds_max:
         raise SettingsError("film.seconds_default is larger than film.seconds_max.")
+    if settings.queue.wait_hours_promised_max > settings.queue.wait_hours_max:
+        # It would be accepted only to expire before its turn.
+        raise SettingsError("queue.wait_hours_promised_max is larger than queue.wait_hours_max.")
 
     def absolute(path: Path | None) -> Path | None:
         return None if path is None else base / path.expanduser()

@@ -44,6 +44,8 @@ class MessageKind(StrEnum):
 
     STATUS = "status"
     FILM = "film"
+    LINE = "line"
+    """Becomes the film's message, on platforms where that takes two calls."""
 
 
 class Canceller(StrEnum):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bot.chat import ChatUnavailable, Limits, View
+from bot.chat import ChatUnavailable, Limits, Slip, View
 from storage.errors import OwnerError
 from storage.jobs import JobState, Member, MessageRef, Place, Status
 
@@ -72,7 +72,7 @@ class TerminalChat:
         if view.status.state.terminal and view.status.state is not JobState.DONE:
             self._settle(Ending(status=view.status, preview=await asyncio.to_thread(self._kept_preview, view.status)))
 
-    async def deliver(self, place: Place, view: View, *, nonce: str) -> MessageRef:
+    async def deliver(self, place: Place, view: View, *, nonce: str, slip: Slip) -> MessageRef:
         """Copy the film into the output folder under its number and seed; then it is the person's own."""
         status = view.status
         try:
@@ -91,6 +91,10 @@ class TerminalChat:
 
     async def remove(self, ref: MessageRef) -> None:
         """A line that scrolled by cannot be taken back, and the film is shown in its stead."""
+
+    async def tell(self, member: Member, text: str) -> bool:
+        await asyncio.to_thread(self._screen.say, text)
+        return True
 
     async def ended(self, request_id: int) -> Ending:
         """Wait for a request to be delivered, or shown as failed, cancelled or expired.

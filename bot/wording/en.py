@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bot.chat import Action
-from bot.wording.table import Table
+from bot.wording.discord_words import DiscordWords, Named
+from bot.wording.table import Style, Table
+from bot.wording.telegram_words import TelegramWords
 
 
 def _ordinal(number: int) -> str:
@@ -19,37 +21,57 @@ TABLE = Table(
     alt_text="The picture, animated: {prompt}",
     model_note="Model “{model}” is {note}.",
     model_notes={},
+    styles={
+        "gentle": Style(name="gentle", phrase="slow, soft and gentle motion"),
+        "lively": Style(name="lively", phrase="quick, lively and playful motion"),
+        "cinematic": Style(name="cinematic", phrase="smooth camera movement, cinematic light and depth"),
+    },
     queued="🎬 Queued: {position}, about {wait}. {film}",
     queued_unmeasured="🎬 Queued: {position}. {film}",
     interrupted="🔌 The drawing was interrupted. Your place is kept (now {position}). {film}",
+    paused="🎮 The host is playing. Resumes on its own; your place is kept. Now {position}: {film}",
     starting="⏳ Warming up the card… {film}",
     part="🎞 Part {part} of {parts}",
     part_left=" · about {left} left",
     ending_first=" · The ending is drawn first.",
     finishing="🎞 All parts are drawn; putting the film together…",
     done="✨ {film} · seed {seed} · took {took}",
+    credit="From a film that {name} asked for.",
+    first_frame="The picture is animated; the film starts from its first frame.",
+    reduced_quality="Sent in a lower quality: the film was too large for this chat.",
+    reduced_sides="Sent smaller, {width}x{height}: the film was too large for this chat.",
+    reduced_to_gif="Sent as a GIF alone: the film was too large for this chat.",
     film_lost="⚠️ The film was drawn, but its file was damaged on the host's disk before it could be sent. "
     "Nothing charged; the same film can be drawn again.",
     purged="no longer kept",
+    unreached="could not be brought to its chat",
     failed="⚠️ {reason} Nothing charged.",
     failures={},
-    cancelled="✖️ Cancelled. {returned} returned.",
-    cancelled_nothing_returned="✖️ Cancelled. It was all drawn already, so nothing is returned.",
+    cancelled="✖️ Cancelled by {name}. {returned} returned.",
+    cancelled_nothing_returned="✖️ Cancelled by {name}. It was all drawn already, so nothing is returned.",
+    cancelled_by_other="✖️ Cancelled by a moderator. Nothing charged.",
     expired="💤 Waited {hours} h while the host was away. Refunded.",
+    closed_done="The film you asked for is ready, but I could not bring it to where you asked for it: {film}. "
+    "It is kept, and /history brings it.",
+    closed_ended="I cannot write any more where you asked for this film: {film}. {ending}",
     seconds="{count} s",
     minutes="{count} min",
     hours="{hours} h {minutes} min",
     actions={
         Action.REROLL: "Another seed",
         Action.EXTEND: "Extend",
+        Action.EDIT: "Other words",
         Action.CANCEL: "Cancel",
         Action.RETRY: "Try again",
+        Action.DELETE: "Delete",
+        Action.HIDE: "Hide",
     },
     seconds_refused="“{given}” is no length for a film; seconds must be a number from {least} to {most}, such as 2.5.",
     seed_refused="“{given}” is no seed; it must be a whole number from 0 to {most}.",
     steps_refused="“{given}” is no number of steps; it must be a whole number from {least} to {most}.",
     size_refused="“{given}” is no size; it must be a multiple of {multiple} from {least} to {most} pixels.",
     schedule_unknown="Schedule “{given}” is not one that model “{model}” was trained for; it can draw: {allowed}.",
+    style_unknown="“{given}” is no style; choose one of: {allowed}.",
     prompt_too_long="The prompt has {count} characters; at most {most} are read, so please shorten it.",
     end_picture_forward="An end picture needs the inverted schedule, because the forward one never looks ahead; "
     "leave one of the two out.",
@@ -65,6 +87,23 @@ TABLE = Table(
     quota="You have {left} of video left and this film needs {needed}{back}.",
     quota_try="You have {left} of video left and this film needs {needed}; try {possible}{back}.",
     quota_back=", or come back in about {wait}",
+    refused_end_picture="The end picture cannot be used. {reason}",
+    refusals={},
+    queue_title="🎬 Being drawn and waiting:",
+    queue_empty="Nothing is being drawn and nothing waits: /animate comes first.",
+    queue_line="{position} · {film} · {name}",
+    queue_line_drawn="🎞 now · {film} · {name}",
+    queue_wait=" · about {wait}",
+    queue_more="… and {count} more",
+    yours="yours",
+    quota_page="You have {left} of video left here, of {burst} at most; {refill} come back each day. "
+    "Waiting: {queued}, being drawn: {running}.",
+    history_title="Your films, newest first:",
+    history_empty="You have no films yet: /animate makes the first one.",
+    history_line="{request_id} · {state} · {film}",
+    privacy="Your pictures are kept for {hours} h after a film has ended, films for {days} days; then both go. "
+    "Prompts and numbers of who asked for what stay in the bot's own database on the host's computer; nothing is sent "
+    "to anybody else. Deleting a film deletes its files at once; the host can erase everything of you.",
     states={
         "queued": "still queued",
         "running": "still being drawn",
@@ -73,4 +112,133 @@ TABLE = Table(
         "cancelled": "cancelled",
         "expired": "expired",
     },
+    link_refused="That code does not count: it was mistyped, used already, or is older than {minutes} minutes. "
+    "Ask for a new one with /link.",
+    link_tried_out="You have tried too many codes; try again in about {wait}.",
+    link_same="That code is from {platform} too: ask for it on the other platform, and send it here.",
+    link_taken="You are linked with somebody on {platform} already.",
+    platforms={"discord": "Discord", "telegram": "Telegram", "terminal": "the terminal"},
+    discord=DiscordWords(
+        animate=Named(name="animate", help="Animate a picture"),
+        image=Named(name="image", help="The picture"),
+        prompt=Named(name="prompt", help="What should move, and how"),
+        seconds=Named(name="seconds", help="Length of the film in seconds, such as 2.5"),
+        end_image=Named(name="end_image", help="How the film should end"),
+        seed=Named(name="seed", help="The same seed draws the same film"),
+        style=Named(name="style", help="How it should move"),
+        spoiler=Named(name="spoiler", help="Cover the film until somebody wants to see it"),
+        queue=Named(name="queue", help="What is being drawn and what waits"),
+        quota=Named(name="quota", help="How many seconds of video you have left"),
+        history=Named(name="history", help="Your films; post one again"),
+        help=Named(name="help", help="What Flipbook can do"),
+        animate_message="Animate this picture",
+        form_title="Animate this picture",
+        form_picture="Which picture?",
+        form_picture_number="Picture {number}: {name}",
+        form_prompt="What should move, and how?",
+        form_seconds="Seconds",
+        edit_title="Film {request_id} with other words",
+        help_text="Flipbook animates a picture with your words. /animate takes a picture and what should move; or open "
+        "the menu of a message with a picture, Apps, Animate this picture.\n"
+        "Under a film: 🔁 draws it again with another seed (a reaction does the same, taken back it is cancelled), "
+        "✏️ with other words, ➕ goes on from the last frame, 🗑️ deletes, 🙈 covers. Whoever presses pays.\n"
+        "/queue shows what waits, /quota what you have left, /history your films.",
+        earlier="Earlier",
+        newest="Newest",
+        post_again="Post one of these again…",
+        post_again_film="Film {request_id}",
+        permissions={
+            "view_channel": "View Channel",
+            "send_messages": "Send Messages",
+            "send_messages_in_threads": "Send Messages in Threads",
+            "attach_files": "Attach Files",
+            "read_message_history": "Read Message History",
+        },
+        permission_missing="I could not bring the film here, because I lack: {permissions}. "
+        "Ask a moderator to allow it, or use another channel. Nothing was charged.",
+        thread_locked="This thread is locked, so I could not bring the film here; use another channel. "
+        "Nothing was charged.",
+        no_pictures="This message has no picture that could be animated; choose one with a picture attached.",
+        form_forgotten="The bot was started again while the form was open; please choose the message once more.",
+        upload_empty="The file is empty (0 bytes); please upload the picture again.",
+        upload_too_large="The file is larger than {most} MB; please upload a smaller picture.",
+        upload_no_picture="“{name}” is no picture ({kind}); please upload a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.",
+        upload_expired="Discord no longer has this file; please upload the picture again.",
+        upload_slow="The picture did not arrive within {seconds} s; please try again. Nothing was charged.",
+        upload_failed="Discord did not hand out the picture; please try again. Nothing was charged.",
+        forged="This control does not belong to this message.",
+        no_longer="This command no longer exists; Discord will show the new ones shortly.",
+        broken="⚠️ Something went wrong on the host. Nothing was charged; please try again.",
+        not_ready="The bot is just being stopped; please ask again in a few minutes. Nothing was charged.",
+        lost_before_accepted="🔌 The host was restarted before this was taken down. "
+        "Nothing was charged; please ask once more.",
+        asked="🎬 Taken down as film {request_id}.",
+        deleted="🗑️ Film {request_id} is deleted.",
+        deleted_not_all="🗑️ Film {request_id} is deleted, but Discord does not let me take all its messages away.",
+        hidden="🙈 Film {request_id} is covered now.",
+        hide_counted="🙈 Noted. Film {request_id} is covered once enough members wish it.",
+        posted_again="Film {request_id} is posted again.",
+    ),
+    telegram=TelegramWords(
+        commands={
+            "animate": "Animate a picture: send it with /animate and what should move, or reply to one",
+            "queue": "What is being drawn and what waits",
+            "quota": "How many seconds of video you have left",
+            "history": "Your films; post one again",
+            "cancel": "Cancel a film of yours",
+            "help": "What Flipbook can do",
+            "privacy": "What is kept of you, and for how long",
+            "link": "Link your Discord account: one quota, one history",
+        },
+        marks={},
+        permissions={
+            "can_send_messages": "Send messages",
+            "can_send_photos": "Send photos",
+            "can_send_videos": "Send videos",
+            "can_send_other_messages": "Send stickers and GIFs",
+        },
+        animate_help="🎬 Send a picture with /animate and a sentence that says what should move:\n"
+        "/animate the fox turns its head 5s\n"
+        "Or reply to a picture with it. What may follow: 5s, seed 7, style gentle (lively, cinematic), gif, spoiler.",
+        help_text="🎬 I animate pictures. Send one with the caption\n"
+        "/animate the fox turns its head 5s\n"
+        "or reply to one with it. What may follow: 5s, seed 7, style gentle (or lively, cinematic), gif, spoiler.\n\n"
+        "Under a film: ⚡ draws it with another seed, ✏️ with other words, ➕ goes on from its last frame, "
+        "🗑 deletes it, 🙈 covers it. Where I am an admin, the reactions ⚡ 👎 🙈 do the same.\n\n"
+        "/queue shows who waits, /quota what you have left, /history your films, /cancel takes one back. In private, "
+        "t.me/{username}, /link joins your Discord account to this one.",
+        album_note="Of an album, the picture with the words is animated.",
+        film_line="✨ {name}, your film is here…",
+        again_button="Post {request_id} again",
+        earlier_button="▶️ Earlier",
+        edit_ask="✏️ {name}, reply to this message with the new words for {film}.",
+        edit_film="film {request_id}",
+        edit_placeholder="What should move, and how",
+        in_private="That is between you and me: ask me in private.",
+        private_button="Ask in private",
+        cancel_none="You have no film here that could be cancelled.",
+        cancel_which="Which one? {numbers}",
+        cancel_done="✖️ Film {request_id} is cancelled.",
+        cancel_wished="✖️ Film {request_id} is being cancelled.",
+        asked="🎬 Taken down as film {request_id}.",
+        deleted="🗑 Film {request_id} is deleted.",
+        deleted_not_all="🗑 Film {request_id} is deleted, but Telegram does not let me take all its messages away.",
+        hidden="🙈 Film {request_id} is covered now.",
+        hide_counted="🙈 Noted. Film {request_id} is covered once enough members wish it.",
+        posted_again="Film {request_id} is posted again.",
+        link_code="🔗 Your code: {code}\nSend it on Discord with /link within {minutes} minutes. Then both accounts "
+        "are one: one quota, one history. Give it to nobody. If you have a code from Discord, send /link and the "
+        "code.",
+        link_done="🔗 Linked: one quota, one history.",
+        permission_missing="I could not bring a film here: an admin must allow me this first: {permissions}.",
+        anonymous="I cannot tell who you are here, and so cannot count your films: write as yourself.",
+        no_picture="That is no picture that I can animate: send a photo, or an image as a file (JPEG, PNG, WebP, GIF).",
+        upload_too_large="The file is larger than the {most} MB that I can fetch; please send a smaller picture.",
+        upload_expired="Telegram no longer has this file; please send the picture again.",
+        upload_slow="The picture did not arrive within {seconds} s; please try again. Nothing was charged.",
+        upload_failed="Telegram did not hand out the picture; please try again. Nothing was charged.",
+        forged="This button does not belong to this message.",
+        not_ready="Telegram cannot be reached just now; please try again in a moment. Nothing was charged.",
+        broken="⚠️ Something went wrong on the host. Nothing was charged; please try again.",
+    ),
 )

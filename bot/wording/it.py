@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bot.chat import Action
-from bot.wording.table import Table
+from bot.wording.discord_words import DiscordWords, Named
+from bot.wording.table import Style, Table
+from bot.wording.telegram_words import TelegramWords
 
 
 def _ordinal(number: int) -> str:
@@ -17,41 +19,61 @@ TABLE = Table(
     alt_text="L'immagine animata: {prompt}",
     model_note="Il modello «{model}» è {note}.",
     model_notes={"tiny": "non addestrato: i suoi filmati sono rumore e provano solo che il meccanismo funziona"},
+    styles={
+        "gentle": Style(name="dolce", phrase="movimento lento, morbido e dolce"),
+        "lively": Style(name="vivace", phrase="movimento rapido, vivace e giocoso"),
+        "cinematic": Style(name="cinematografico", phrase="camera fluida, luce e profondità da cinema"),
+    },
     queued="🎬 In coda: {position} posto, circa {wait}. {film}",
     queued_unmeasured="🎬 In coda: {position} posto. {film}",
     interrupted="🔌 Il disegno è stato interrotto. Il tuo posto è conservato (ora {position}). {film}",
+    paused="🎮 L'host sta giocando. Riprende da sé; il tuo posto è conservato. Ora {position}: {film}",
     starting="⏳ La scheda si sta scaldando… {film}",
     part="🎞 Parte {part} di {parts}",
     part_left=" · ancora circa {left}",
     ending_first=" · Il finale viene disegnato per primo.",
     finishing="🎞 Tutte le parti sono disegnate; monto il filmato…",
     done="✨ {film} · seme {seed} · durata del lavoro {took}",
+    credit="Da un filmato chiesto da {name}.",
+    first_frame="L'immagine è animata; il filmato parte dal suo primo fotogramma.",
+    reduced_quality="Inviato in qualità ridotta: il filmato era troppo grande per questa chat.",
+    reduced_sides="Inviato più piccolo, {width}x{height}: il filmato era troppo grande per questa chat.",
+    reduced_to_gif="Inviato solo come GIF: il filmato era troppo grande per questa chat.",
     film_lost="⚠️ Il filmato era pronto, ma il suo file si è guastato sul disco dell'host prima dell'invio. "
     "Nulla è stato addebitato; si può ridisegnare lo stesso filmato.",
     purged="non più conservato",
+    unreached="non è arrivato nella sua chat",
     failed="⚠️ {reason} Nulla è stato addebitato.",
     failures={
         "out_of_memory": "La scheda ha esaurito la memoria.",
         "bad_numbers": "Il modello ha prodotto numeri impossibili.",
         "poison": "Questo filmato ha fermato il motore due volte.",
     },
-    cancelled="✖️ Annullato. Restituiti {returned}.",
-    cancelled_nothing_returned="✖️ Annullato. Era già tutto disegnato, quindi nulla viene restituito.",
+    cancelled="✖️ Annullato da {name}. Restituiti {returned}.",
+    cancelled_nothing_returned="✖️ Annullato da {name}. Era già tutto disegnato, quindi nulla viene restituito.",
+    cancelled_by_other="✖️ Annullato da un moderatore. Nulla è stato addebitato.",
     expired="💤 Ha atteso {hours} h mentre l'host era assente. Rimborsato.",
+    closed_done="Il filmato che hai chiesto è pronto, ma non ho potuto portarlo dove l'hai chiesto: {film}. "
+    "È conservato: /history lo mostra.",
+    closed_ended="Non posso più scrivere dove hai chiesto questo filmato: {film}. {ending}",
     seconds="{count} s",
     minutes="{count} min",
     hours="{hours} h {minutes} min",
     actions={
         Action.REROLL: "Un altro seme",
         Action.EXTEND: "Prolunga",
+        Action.EDIT: "Altre parole",
         Action.CANCEL: "Annulla",
         Action.RETRY: "Riprova",
+        Action.DELETE: "Elimina",
+        Action.HIDE: "Nascondi",
     },
     seconds_refused="«{given}» non è una durata; i secondi devono essere un numero da {least} a {most}, come 2,5.",
     seed_refused="«{given}» non è un seme; deve essere un numero intero da 0 a {most}.",
     steps_refused="«{given}» non è un numero di passi; deve essere un numero intero da {least} a {most}.",
     size_refused="«{given}» non è una dimensione; deve essere un multiplo di {multiple} da {least} a {most} pixel.",
     schedule_unknown="L'ordine «{given}» non è fra quelli imparati dal modello «{model}»; può disegnare: {allowed}.",
+    style_unknown="«{given}» non è uno stile; scegli fra: {allowed}.",
     prompt_too_long="Il testo ha {count} caratteri; se ne leggono al massimo {most}, quindi accorcialo.",
     end_picture_forward="Un'immagine finale richiede l'ordine «inverted», perché «forward» non guarda mai avanti; "
     "togli uno dei due.",
@@ -68,6 +90,47 @@ TABLE = Table(
     quota="Ti restano {left} di video e questo filmato ne richiede {needed}{back}.",
     quota_try="Ti restano {left} di video e questo filmato ne richiede {needed}; prova con {possible}{back}.",
     quota_back=", oppure torna fra circa {wait}",
+    refused_end_picture="L'immagine finale non si può usare. {reason}",
+    refusals={
+        "queue_full": "La coda è piena, con {count} filmati: riprova fra un po'.",
+        "waiting_already": "Hai già filmati in attesa: {count}. Lascia che uno cominci, o annullane uno, "
+        "prima di chiederne altri.",
+        "wait_too_long": "Il tuo filmato aspetterebbe circa {wait_ms}, e qui si promettono al massimo {most_ms}: "
+        "riprova più tardi.",
+        "disk_full": "Il disco dell'host è quasi pieno e non si accettano nuovi filmati; riprova più tardi.",
+        "unknown_film": "Non c'è nessun filmato numero {request_id} che tu possa cambiare.",
+        "reroll_open": "Hai già chiesto di ridisegnare il filmato {request_id}: aspetta che sia finito.",
+        "reroll_too_soon": "Hai appena chiesto di ridisegnare un filmato: riprova fra circa {wait_ms}.",
+        "rerolled_out": "Il filmato {request_id} è già stato ridisegnato {most} volte, il massimo qui: "
+        "chiedi un filmato nuovo con l'immagine.",
+        "still_open": "Il filmato {request_id} non è ancora finito: piuttosto annullalo.",
+        "no_film": "Non c'è nessun filmato {request_id} da coprire.",
+        "picture_empty": "L'immagine è vuota: il file non contiene nulla.",
+        "picture_heavy": "L'immagine è di {megabytes} MB; se ne accettano al massimo {most}.",
+        "picture_heic": "Le foto HEIC qui non si possono leggere; mandala come JPEG o PNG.",
+        "no_picture": "Questo file non è un'immagine; manda un file {accepted}.",
+        "picture_small": "L'immagine è di {width}x{height} pixel; ogni lato deve averne almeno {least}.",
+        "picture_large": "L'immagine è di {width}x{height} pixel; si accettano al massimo {most} megapixel, "
+        "quindi rimpiccioliscila.",
+        "picture_layers": "Il JPEG è fatto di troppi strati; salvalo di nuovo.",
+        "picture_damaged": "L'immagine {format} è danneggiata o tronca; mandala ancora, o salvala di nuovo.",
+        "picture_invisible": "L'immagine è del tutto trasparente: non c'è nulla da animare.",
+    },
+    queue_title="🎬 In lavorazione e in attesa:",
+    queue_empty="Nulla è in lavorazione e nulla aspetta: il prossimo /animate è il primo.",
+    queue_line="{position} · {film} · {name}",
+    queue_line_drawn="🎞 ora · {film} · {name}",
+    queue_wait=" · circa {wait}",
+    queue_more="… e altri {count}",
+    yours="tuo",
+    quota_page="Ti restano qui {left} di video, su un massimo di {burst}; ogni giorno ne tornano {refill}. "
+    "In attesa: {queued}, in lavorazione: {running}.",
+    history_title="I tuoi filmati, dal più recente:",
+    history_empty="Non hai ancora filmati: /animate fa il primo.",
+    history_line="{request_id} · {state} · {film}",
+    privacy="Le tue immagini sono conservate per {hours} h dopo la fine di un filmato, i filmati per {days} giorni; "
+    "poi si cancellano. I testi e chi ha chiesto che cosa restano nella banca dati del bot, sul computer dell'host; "
+    "nulla va ad altri. Eliminare un filmato ne cancella subito i file; l'host può cancellare tutto ciò che è tuo.",
     states={
         "queued": "ancora in coda",
         "running": "ancora in lavorazione",
@@ -76,4 +139,134 @@ TABLE = Table(
         "cancelled": "annullato",
         "expired": "scaduto",
     },
+    link_refused="Questo codice non vale: è sbagliato, già usato o più vecchio di {minutes} minuti. "
+    "Chiedine uno nuovo con /link.",
+    link_tried_out="Hai provato troppi codici; riprova fra circa {wait}.",
+    link_same="Anche questo codice viene da {platform}: chiedilo sull'altra piattaforma e invialo qui.",
+    link_taken="Sei già collegato con qualcuno su {platform}.",
+    platforms={"discord": "Discord", "telegram": "Telegram", "terminal": "il terminale"},
+    discord=DiscordWords(
+        animate=Named(name="anima", help="Anima un'immagine"),
+        image=Named(name="immagine", help="L'immagine"),
+        prompt=Named(name="testo", help="Che cosa deve muoversi, e come"),
+        seconds=Named(name="secondi", help="Durata del filmato in secondi, come 2,5"),
+        end_image=Named(name="immagine_finale", help="Come deve finire il filmato"),
+        seed=Named(name="seme", help="Lo stesso seme disegna lo stesso filmato"),
+        style=Named(name="stile", help="Come deve muoversi"),
+        spoiler=Named(name="spoiler", help="Copri il filmato finché qualcuno non vuole vederlo"),
+        queue=Named(name="coda", help="Che cosa si sta disegnando e che cosa aspetta"),
+        quota=Named(name="quota", help="Quanti secondi di video ti restano"),
+        history=Named(name="cronologia", help="I tuoi filmati; ripubblicane uno"),
+        help=Named(name="aiuto", help="Che cosa sa fare Flipbook"),
+        animate_message="Anima questa immagine",
+        form_title="Anima questa immagine",
+        form_picture="Quale immagine?",
+        form_picture_number="Immagine {number}: {name}",
+        form_prompt="Che cosa deve muoversi, e come?",
+        form_seconds="Secondi",
+        edit_title="Filmato {request_id} con altre parole",
+        help_text="Flipbook anima un'immagine con le tue parole. /anima prende un'immagine e che cosa deve muoversi; "
+        "oppure apri il menu di un messaggio con un'immagine, App, Anima questa immagine.\n"
+        "Sotto un filmato: 🔁 lo ridisegna con un altro seme (basta anche la reazione; tolta, si annulla), "
+        "✏️ con altre parole, ➕ continua dall'ultimo fotogramma, 🗑️ elimina, 🙈 copre. Paga chi preme.\n"
+        "/coda mostra che cosa aspetta, /quota quanto ti resta, /cronologia i tuoi filmati.",
+        earlier="Precedenti",
+        newest="Più recenti",
+        post_again="Ripubblica uno di questi…",
+        post_again_film="Filmato {request_id}",
+        permissions={
+            "view_channel": "Vedere il canale",
+            "send_messages": "Inviare messaggi",
+            "send_messages_in_threads": "Inviare messaggi nei thread",
+            "attach_files": "Allegare file",
+            "read_message_history": "Leggere la cronologia messaggi",
+        },
+        permission_missing="Non potrei portare qui il filmato, perché mi manca: {permissions}. "
+        "Chiedi a un moderatore di permetterlo, o usa un altro canale. Nulla è stato addebitato.",
+        thread_locked="Questo thread è bloccato e non potrei portarvi il filmato; usa un altro canale. "
+        "Nulla è stato addebitato.",
+        no_pictures="Questo messaggio non ha immagini da animare; scegline uno con un'immagine allegata.",
+        form_forgotten="Il bot è stato riavviato mentre il modulo era aperto; scegli di nuovo il messaggio.",
+        upload_empty="Il file è vuoto (0 byte); carica di nuovo l'immagine.",
+        upload_too_large="Il file supera {most} MB; carica un'immagine più piccola.",
+        upload_no_picture="«{name}» non è un'immagine ({kind}); carica JPEG, PNG, WebP, GIF, BMP, TIFF o AVIF.",
+        upload_expired="Discord non ha più questo file; carica di nuovo l'immagine.",
+        upload_slow="L'immagine non è arrivata entro {seconds} s; riprova. Nulla è stato addebitato.",
+        upload_failed="Discord non ha consegnato l'immagine; riprova. Nulla è stato addebitato.",
+        forged="Questo comando non appartiene a questo messaggio.",
+        no_longer="Questo comando non esiste più; fra poco Discord mostrerà quelli nuovi.",
+        broken="⚠️ Qualcosa è andato storto sull'host. Nulla è stato addebitato; riprova.",
+        not_ready="Il bot si sta fermando; riprova fra qualche minuto. Nulla è stato addebitato.",
+        lost_before_accepted="🔌 L'host è stato riavviato prima che la richiesta fosse annotata. "
+        "Nulla è stato addebitato; chiedi di nuovo.",
+        asked="🎬 Annotato come filmato {request_id}.",
+        deleted="🗑️ Il filmato {request_id} è eliminato.",
+        deleted_not_all="🗑️ Il filmato {request_id} è eliminato, ma Discord non mi lascia togliere tutti i messaggi.",
+        hidden="🙈 Il filmato {request_id} ora è coperto.",
+        hide_counted="🙈 Annotato. Il filmato {request_id} sarà coperto quando lo vorranno abbastanza membri.",
+        posted_again="Il filmato {request_id} è ripubblicato.",
+    ),
+    telegram=TelegramWords(
+        commands={
+            "animate": "Anima un'immagine: inviala con /animate e cosa deve muoversi, o rispondi a una",
+            "queue": "Cosa si sta disegnando e cosa aspetta",
+            "quota": "Quanti secondi di video ti restano",
+            "history": "I tuoi filmati; ripubblicane uno",
+            "cancel": "Annulla un tuo filmato",
+            "help": "Cosa sa fare Flipbook",
+            "privacy": "Cosa si conserva di te, e per quanto",
+            "link": "Collega il tuo account Discord: una sola quota, una sola cronologia",
+        },
+        marks={"seme": "seed", "stile": "style"},
+        permissions={
+            "can_send_messages": "Inviare messaggi",
+            "can_send_photos": "Inviare foto",
+            "can_send_videos": "Inviare video",
+            "can_send_other_messages": "Inviare sticker e GIF",
+        },
+        animate_help="🎬 Invia un'immagine con /animate e una frase che dice cosa deve muoversi:\n"
+        "/animate la volpe gira la testa 5s\n"
+        "Oppure rispondi così a un'immagine. Può seguire: 5s, seme 7, stile gentle (lively, cinematic), gif, spoiler.",
+        help_text="🎬 Animo immagini. Inviane una con la didascalia\n"
+        "/animate la volpe gira la testa 5s\n"
+        "o rispondi così a una. Può seguire: 5s, seme 7, stile gentle (o lively, cinematic), gif, spoiler.\n\n"
+        "Sotto un filmato: ⚡ lo ridisegna con un altro seme, ✏️ con altre parole, ➕ continua dall'ultimo fotogramma, "
+        "🗑 lo elimina, 🙈 lo copre. Dove sono amministratore, le reazioni ⚡ 👎 🙈 fanno lo stesso.\n\n"
+        "/queue mostra chi aspetta, /quota cosa ti resta, /history i tuoi filmati, /cancel ne ritira uno. In privato, "
+        "t.me/{username}, /link unisce il tuo account Discord a questo.",
+        album_note="Di un album si anima l'immagine con le parole.",
+        film_line="✨ {name}, ecco il tuo filmato…",
+        again_button="Ripubblica {request_id}",
+        earlier_button="▶️ Precedenti",
+        edit_ask="✏️ {name}, rispondi a questo messaggio con le nuove parole per {film}.",
+        edit_film="il filmato {request_id}",
+        edit_placeholder="Cosa deve muoversi, e come",
+        in_private="Questo resta fra te e me: chiedimelo in privato.",
+        private_button="Chiedi in privato",
+        cancel_none="Qui non hai filmati da annullare.",
+        cancel_which="Quale? {numbers}",
+        cancel_done="✖️ Il filmato {request_id} è annullato.",
+        cancel_wished="✖️ Il filmato {request_id} viene annullato.",
+        asked="🎬 Preso in carico come filmato {request_id}.",
+        deleted="🗑 Il filmato {request_id} è eliminato.",
+        deleted_not_all="🗑 Il filmato {request_id} è eliminato, ma Telegram non mi lascia togliere tutti i messaggi.",
+        hidden="🙈 Il filmato {request_id} ora è coperto.",
+        hide_counted="🙈 Annotato. Il filmato {request_id} si copre quando lo vogliono abbastanza membri.",
+        posted_again="Il filmato {request_id} è ripubblicato.",
+        link_code="🔗 Il tuo codice: {code}\nInvialo su Discord con /link entro {minutes} minuti. Poi i due account "
+        "sono uno: una sola quota, una sola cronologia. Non darlo a nessuno. Se hai un codice di Discord, invia /link "
+        "e il codice.",
+        link_done="🔗 Collegati: una sola quota, una sola cronologia.",
+        permission_missing="Qui non potrei portare un filmato: un amministratore deve prima permettermi: "
+        "{permissions}.",
+        anonymous="Qui non so chi sei e non posso contare i tuoi filmati: scrivi con il tuo nome.",
+        no_picture="Non è un'immagine che so animare: invia una foto, o un'immagine come file (JPEG, PNG, WebP, GIF).",
+        upload_too_large="Il file supera i {most} MB che posso scaricare; invia un'immagine più piccola.",
+        upload_expired="Telegram non ha più questo file; invia di nuovo l'immagine.",
+        upload_slow="L'immagine non è arrivata entro {seconds} s; riprova. Nulla è stato addebitato.",
+        upload_failed="Telegram non ha consegnato l'immagine; riprova. Nulla è stato addebitato.",
+        forged="Questo pulsante non appartiene a questo messaggio.",
+        not_ready="Telegram al momento non è raggiungibile; riprova fra poco. Nulla è stato addebitato.",
+        broken="⚠️ Qualcosa è andato storto sull'host. Nulla è stato addebitato; riprova.",
+    ),
 )

@@ -6,6 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.chat import Action
+from bot.wording.discord_words import DiscordWords
+from bot.wording.telegram_words import TelegramWords
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """A way to move, chosen by name."""
+
+    name: str
+    phrase: str
+    """What is added to the prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +40,9 @@ class Table:
     model_notes: Mapping[str, str]
     """By model name; the model card's own note stands in for what is absent."""
 
+    styles: Mapping[str, Style]
+    """By the name that every adapter sends: "gentle", "lively", "cinematic"."""
+
     # States
     queued: str
     """{position}, {wait}, {film}"""
@@ -36,6 +50,8 @@ class Table:
     """{position}, {film}: no wait is known yet."""
     interrupted: str
     """{position}, {film}"""
+    paused: str
+    """{position}, {film}: the owner has the card; nobody knows for how long."""
     starting: str
     """{film}"""
     part: str
@@ -48,19 +64,38 @@ class Table:
     """All parts are drawn; the film is being put together."""
     done: str
     """{film}, {seed}, {took}"""
+    credit: str
+    """{name}: appended to a film that comes from somebody else's."""
+    first_frame: str
+    """Of an animated upload the film starts from its first frame."""
+    reduced_quality: str
+    """What was given up so that a film can be sent: only its quality."""
+    reduced_sides: str
+    """{width}, {height}: of the sent film, whose own sides are larger."""
+    reduced_to_gif: str
     film_lost: str
     """Drawn, but damaged on the host's disk before anybody saw it."""
     purged: str
     """Of a film in a list: its files are no longer kept."""
+    unreached: str
+    """Of a film in a list: it could not be brought to where it was asked for."""
     failed: str
     """{reason}"""
     failures: Mapping[str, str]
     """By failure code; the engine's own sentence stands in for what is absent."""
     cancelled: str
-    """{returned}"""
+    """{name}, {returned}"""
     cancelled_nothing_returned: str
+    """{name}"""
+    cancelled_by_other: str
+    """A moderator or the owner did it: the refund is full."""
     expired: str
     """{hours}"""
+
+    closed_done: str
+    """{film}: told in private where its chat takes no messages any more; the history shows it."""
+    closed_ended: str
+    """{film}, {ending}: the same of a request that ended without a film."""
 
     # Durations
     seconds: str
@@ -83,6 +118,8 @@ class Table:
     """{given}, {least}, {most}, {multiple}"""
     schedule_unknown: str
     """{given}, {model}, {allowed}"""
+    style_unknown: str
+    """{given}, {allowed}"""
     prompt_too_long: str
     """{count}, {most}"""
     end_picture_forward: str
@@ -107,6 +144,49 @@ class Table:
     """{left}, {needed}, {possible}, {back}"""
     quota_back: str
     """{wait}: fills {back}."""
+    refused_end_picture: str
+    """{reason}: what is wrong with it, a sentence of its own."""
+    refusals: Mapping[str, str]
+    """By `storage.errors.Rule`, with its gaps; the error's own sentence stands in for what is absent."""
+
+    # Pages
+    queue_title: str
+    queue_empty: str
+    queue_line: str
+    """{position}, {film}, {name}"""
+    queue_line_drawn: str
+    """{film}, {name}"""
+    queue_wait: str
+    """{wait}: appended to `queue_line`."""
+    queue_more: str
+    """{count}: of those that are not listed."""
+    yours: str
+    """In place of one's own name."""
+    quota_page: str
+    """{left}, {burst}, {refill}, {queued}, {running}"""
+    history_title: str
+    history_empty: str
+    history_line: str
+    """{request_id}, {state}, {film}"""
+    privacy: str
+    """{hours}, {days}"""
 
     states: Mapping[str, str]
     """By `JobState` value, as the end of "this request is …"."""
+
+    # Linking two platforms' accounts
+    link_refused: str
+    """{minutes}: wrong, used or expired: which of them is nobody's business who guesses."""
+    link_tried_out: str
+    """{wait}"""
+    link_same: str
+    """{platform}"""
+    link_taken: str
+    """{platform}"""
+    platforms: Mapping[str, str]
+    """Their names, as they stand in a sentence."""
+
+    discord: DiscordWords
+    """What only Discord needs."""
+    telegram: TelegramWords
+    """What only Telegram needs."""

@@ -17,7 +17,7 @@ ALT_TEXT_CHARS_MAX = 1024
 ACTIONS: dict[JobState, tuple[Action, ...]] = {
     JobState.QUEUED: (Action.CANCEL,),
     JobState.RUNNING: (Action.CANCEL,),
-    JobState.DONE: (Action.REROLL, Action.EXTEND),
+    JobState.DONE: (Action.REROLL, Action.EDIT, Action.EXTEND, Action.DELETE, Action.HIDE),
     JobState.FAILED: (Action.RETRY,),
     JobState.CANCELLED: (),
     JobState.EXPIRED: (Action.RETRY,),
@@ -50,6 +50,21 @@ def film_view(status: Status, *, film: Path, gif: Path | None) -> View:
     )
 
 
+def closed_notice(status: Status) -> str:
+    """How a request ended, for its member alone, where its chat takes no messages any more."""
+    words = table(status.member.locale)
+    film = film_line(words, status.params)
+    if status.state is JobState.DONE and not status.film_lost:
+        return words.closed_done.format(film=film)
+    return words.closed_ended.format(film=film, ending=_text(words, status))
+
+
+def closed_view(status: Status) -> View:
+    """The same in place of its status message, where that can still be edited."""
+    view = status_view(status)
+    return View(text=closed_notice(status), status=status, actions=view.actions)
+
+
 def film_line(words: Table, params: FilmParams) -> str:
     """Which film this is: the words and the length."""
     return words.film.format(
@@ -58,9 +73,11 @@ def film_line(words: Table, params: FilmParams) -> str:
 
 
 def history_line(words: Table, status: Status) -> str:
-    """A film in the list of somebody's films."""
+    """A film in the list of somebody's films, and what became of it."""
     line = film_line(words, status.params)
-    return f"{line} · {words.purged}" if status.purged else line
+    if status.purged:
+        return f"{line} · {words.purged}"
+    return f"{line} · {words.unreached}" if status.unreached else line
 
 
 def model_note(words: Table, model: str) -> str:
@@ -83,10 +100,12 @@ def _text(words: Table, status: Status) -> str:
             reason = words.failures.get(failure.code, failure.sentence) if failure else ""
             return words.failed.format(reason=reason)
         case JobState.CANCELLED:
-            returned_ms = status.params.duration_ms - status.charged_ms
+            if status.cancelled_by_other:
+                return words.cancelled_by_other
+            name, returned_ms = status.member.name, status.params.duration_ms - status.charged_ms
             if returned_ms <= 0:
-                return words.cancelled_nothing_returned
-            return words.cancelled.format(returned=durations.seconds(words, returned_ms))
+                return words.cancelled_nothing_returned.format(name=name)
+            return words.cancelled.format(name=name, returned=durations.seconds(words, returned_ms))
         case JobState.EXPIRED:
             waited_ms = (status.ended_ms or status.created_ms) - status.created_ms
             return words.expired.format(hours=round(waited_ms / (60 * durations.MINUTE_MS)))
@@ -95,6 +114,8 @@ def _text(words: Table, status: Status) -> str:
 def _queued(words: Table, status: Status) -> str:
     film = film_line(words, status.params)
     position = words.ordinal(status.position or 1)
+    if status.paused:
+        return words.paused.format(position=position, film=film)
     if status.interrupted:
         return words.interrupted.format(position=position, film=film)
     if status.wait_ms is None:
@@ -121,6 +142,9 @@ def _done(words: Table, status: Status) -> str:
     text = words.done.format(
         film=film_line(words, status.params), seed=status.params.seed, took=durations.stopwatch(max(0, took_ms))
     )
+    parent = status.parent_member
+    if parent is not None and (parent.platform, parent.user_id) != (status.member.platform, status.member.user_id):
+        text += "\n" + words.credit.format(name=parent.name)
     note = model_note(words, status.params.model)
     return f"{text}\n{note}" if note else text
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.little.shipped import little_weights
 from storage.errors import WeightsMissing
 from storage.jobs import Schedule
 from storage.models import model_card
@@ -36,7 +37,9 @@ class Part:
 _HUNYUAN = "hunyuanvideo-community/HunyuanVideo"
 _REDUX = "lllyasviel/flux_redux_bfl"
 TRANSFORMERS = {Schedule.INVERTED: "transformer", Schedule.FORWARD: "transformer_f1"}
-"""Each schedule has its own transformer; everything else is shared."""
+"""Each schedule has its own transformer, unless `transformer_folder` says otherwise; everything else is shared."""
+BOTH_SCHEDULES = "schedules.json"
+"""In a transformer's folder: the list of schedules that this one was taught."""
 ENCODERS = ("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "image_encoder", "feature_extractor", "vae")
 _PARTS = {
     part.folder: part
@@ -82,12 +85,22 @@ class Inventory:
         return hashlib.sha256("\n".join(self.hashes[folder] for folder in folders).encode()).hexdigest()
 
 
+def transformer_folder(folder: Path, schedule: Schedule) -> str:
+    """The part that draws this schedule: a small set may have one transformer for both."""
+    first = TRANSFORMERS[Schedule.INVERTED]
+    try:
+        taught = json.loads((folder / first / BOTH_SCHEDULES).read_bytes())
+    except (OSError, ValueError):
+        taught = []
+    return first if schedule.value in taught else TRANSFORMERS[schedule]
+
+
 def take_inventory(folder: Path, schedules: Sequence[Schedule]) -> Inventory:
     """Check all parts that films of these schedules need.
 
     Raises WeightsMissing with a sentence that names what is absent, cut short or still downloading.
     """
-    names = (*ENCODERS, *(TRANSFORMERS[schedule] for schedule in schedules))
+    names = (*ENCODERS, *dict.fromkeys(transformer_folder(folder, schedule) for schedule in schedules))
     problems, byte_counts, hashes = [], {}, {}
     for name in names:
         part = _PARTS[name]
@@ -112,6 +125,8 @@ def examine_weights(model: str, folder: Path | None) -> str:
     card = model_card(model)
     if model == "tiny":
         return "made on first use"
+    if model == "little":
+        return f"ships with Flipbook, every file whole in {little_weights()}"
     if folder is None:
         raise WeightsMissing(f'engine.weights is not set; the model "{model}" needs a folder with its weights.')
     inventory = take_inventory(folder, card.schedules)

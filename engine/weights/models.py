@@ -15,7 +15,7 @@ from torch import nn
 
 from engine.cpu_conv import use_onednn
 from engine.hunyuan import HunyuanBackbone
-from engine.weights.layout import ENCODERS, TRANSFORMERS, Inventory
+from engine.weights.layout import ENCODERS, Inventory, transformer_folder
 from engine.weights.quiet import quiet_loading
 from storage.errors import OwnerError, WeightsMissing
 from storage.jobs import Schedule
@@ -74,7 +74,7 @@ class ModelSet:
 
     def backbone_identity(self, schedule: Schedule) -> str:
         """Hash of everything that drawing depends on; known before anything is loaded."""
-        return self._inventory.identity(TRANSFORMERS[schedule], "vae")
+        return self._inventory.identity(transformer_folder(self._folder, schedule), "vae")
 
     @contextmanager
     def llama(self) -> Iterator[TextEncoder]:
@@ -100,7 +100,7 @@ class ModelSet:
     @contextmanager
     def backbone(self, schedule: Schedule) -> Iterator[HunyuanBackbone]:
         """The transformer of this schedule and the VAE."""
-        name = TRANSFORMERS[schedule]
+        name = transformer_folder(self._folder, schedule)
         if name not in self._inventory.hashes:
             raise WeightsMissing(f"{name}/ is not among the weights in {self._folder}.")
         # The VAE first: it is small, and what is left of the card decides how the transformer is placed.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, ScalarSelect, select
+from sqlalchemy import Connection, ScalarSelect
 
 from storage.database import Database
-from storage.jobs import JobState
-from storage.schema import in_state, request
+from storage.dispatch.turn import may_begin
+from storage.schema import request
 
 
 class EmbeddedDispatch:
-    """`next` reads one entry of the index over queued requests, however long the queue is."""
+    """`next` reads the first entry of the index over queued requests, however long the queue is.
+
+    Before it, those of members who have as many films under way as they may: no more members than engines, with no
+    more requests each than a member may have waiting.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -21,21 +25,12 @@ class EmbeddedDispatch:
     def left(self, db: Connection, request_id: int) -> None:
         """Nothing to do either."""
 
-    async def next(self) -> ScalarSelect[int]:
-        return next_in_turn()
+    async def next(self, *, running_max: int) -> ScalarSelect[int]:
+        return next_in_turn(running_max)
 
     async def changed(self, *, timeout_s: float) -> bool:
         return await self._database.changed(timeout_s=timeout_s)
 
 
-def next_in_turn() -> ScalarSelect[int]:
-    return (
-        select(request.c.id)
-        .where(in_state(JobState.QUEUED))
-        .order_by(request.c.sfq_start, request.c.id)
-        .limit(1)
-        # Where several writers exist (PostgreSQL), two claimers pass each other; SQLite has one writer at a time.
-        # key_share: a message that is being recorded does not hide its request from the claim.
-        .with_for_update(skip_locked=True, key_share=True)
-        .scalar_subquery()
-    )
+def next_in_turn(running_max: int) -> ScalarSelect[int]:
+    return may_begin(running_max).order_by(request.c.sfq_start, request.c.id).limit(1).scalar_subquery()

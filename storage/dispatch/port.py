@@ -20,8 +20,11 @@ class Dispatch(Protocol):
         """It waits no longer and was not claimed: cancelled or expired. Called in that transaction."""
         ...
 
-    async def next(self) -> int | ScalarSelect[int] | None:
-        """The request to claim now, by id or as SQL that yields it; None where none waits."""
+    async def next(self, *, running_max: int) -> int | ScalarSelect[int] | None:
+        """The request to claim now, by id or as SQL that yields it; None where none waits.
+
+        Those of members who have `running_max` under way are passed over, and offered again once one has ended.
+        """
         ...
 
     async def changed(self, *, timeout_s: float) -> bool:

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, ScalarSelect, insert, select, update
 
+from storage.dispatch.turn import may_begin
 from storage.documents import blob_row, read_blob, read_params, result_blobs, write_result
 from storage.errors import StaleClaim
 from storage.estimates import record_section
 from storage.jobs import Claim, Failure, Job, JobState, Result, Section, Wish
 from storage.schema import attempt, in_state, request, request_blob, section
-from storage.store.books import announce, count_change
+from storage.store.books import Change, announce, count_change
 from storage.store.leases import LeaseTime
+from storage.store.pause import holding, none_holds
 from storage.store.queries import blobs_of
 from storage.store.transitions import Terms, drawn, finish, finish_cancelled, lock_held, put_back
 from storage.words import Outcome
 
 
 def claim(db: Connection, terms: Terms, worker: str, candidate: int | ScalarSelect[int]) -> Job | None:
-    """Take the request that the dispatch names; None where it does not wait (any more)."""
+    """Take the request that the dispatch names.
+
+    None where it does not wait (any more), where its member has as many under way as they may, or in a pause.
+    """
     now_ms = terms.clock.now_ms()
+    if isinstance(candidate, int):
+        may = may_begin(terms.queue.running_per_member_max)
+        candidate = may.where(request.c.id == candidate).scalar_subquery()
     row = db.execute(
         update(request)
         # The state is asked again: a dispatch may offer what is no longer there.
-        .where(request.c.id == candidate, in_state(JobState.QUEUED))
+        .where(request.c.id == candidate, in_state(JobState.QUEUED), none_holds(now_ms))
         .values(
             state=JobState.RUNNING,
             rev=request.c.rev + 1,
@@ -36,7 +44,8 @@ def claim(db: Connection, terms: Terms, worker: str, candidate: int | ScalarSele
         return None
     db.execute(insert(attempt).values(request_id=row.id, epoch=row.epoch, worker=worker, started_ms=now_ms))
     announce(db, row.id, row.rev, JobState.RUNNING, now_ms)
-    count_change(db, row.account_id, before=JobState.QUEUED, after=JobState.RUNNING, begun_at=row.sfq_start)
+    change = Change(before=JobState.QUEUED, after=JobState.RUNNING, est_ms=row.est_ms)
+    count_change(db, row.account_id, change, begun_at=row.sfq_start)
     done = db.execute(select(section).where(section.c.request_id == row.id).order_by(section.c.idx)).all()
     return Job(
         claim=Claim(request_id=row.id, epoch=row.epoch),
@@ -46,7 +55,7 @@ def claim(db: Connection, terms: Terms, worker: str, candidate: int | ScalarSele
 
 
 def beat(db: Connection, terms: Terms, claim: Claim) -> Wish:
-    """Keep the lease."""
+    """Keep the lease, and tell what is wished of its holder."""
     row = db.execute(
         update(request)
         .where(request.c.id == claim.request_id, request.c.epoch == claim.epoch, in_state(JobState.RUNNING))
@@ -55,7 +64,9 @@ def beat(db: Connection, terms: Terms, claim: Claim) -> Wish:
     ).one_or_none()
     if row is None:
         raise StaleClaim(f"Request {claim.request_id} is no longer held by attempt {claim.epoch}.")
-    return Wish.CONTINUE if row.cancel_ms is None else Wish.CANCEL
+    if row.cancel_ms is not None:
+        return Wish.CANCEL
+    return Wish.CONTINUE if holding(db, terms.clock.now_ms()) is None else Wish.YIELD
 
 
 def save_section(db: Connection, claim: Claim, new: Section) -> None:

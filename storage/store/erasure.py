@@ -13,7 +13,20 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from storage.documents import read_params, write_params
 from storage.jobs import Member, MessageRef
-from storage.schema import account, chat_message, identity, ledger, outbox, person, request, request_blob, section
+from storage.schema import (
+    account,
+    chat_message,
+    hide_vote,
+    identity,
+    ledger,
+    link_code,
+    link_guess,
+    outbox,
+    person,
+    request,
+    request_blob,
+    section,
+)
 from storage.store.members import person_of
 from storage.store.transitions import Terms, finish_cancelled, lock
 from storage.words import Canceller
@@ -55,6 +68,9 @@ def erase(db: Connection, terms: Terms, member: Member) -> Erased:
         .where((ledger.c.person_id == person_id) | ledger.c.request_id.in_(requests))
         .values(person_id=None)
     )
+    db.execute(delete(hide_vote).where(hide_vote.c.person_id == person_id))
+    for table in (link_code, link_guess):
+        db.execute(delete(table).where(table.c.identity_id.in_(identities)))
     _forget_names(db, person_id, identities)
     db.execute(update(person).where(person.c.id == person_id).values(erased_ms=now_ms, scrubbed_ms=None))
     return Erased(requests=tuple(requests), cancelled=tuple(cancelled), messages=tuple(messages))
@@ -86,7 +102,7 @@ def _forget_requests(db: Connection, requests: Sequence[int], now_ms: int) -> No
     """Many at a time: somebody may have asked for thousands, and others wait for the write lock."""
     for start in range(0, len(requests), BATCH):
         some = requests[start : start + BATCH]
-        for table in (section, request_blob, outbox):
+        for table in (section, request_blob, outbox, hide_vote):
             db.execute(delete(table).where(table.c.request_id.in_(some)))
         nameless = [
             {"of": row.id, "params": _without_words(row.params), "idem": f"{ERASED}:{row.id}"}
@@ -97,9 +113,10 @@ def _forget_requests(db: Connection, requests: Sequence[int], now_ms: int) -> No
             .where(request.c.id == bindparam("of"))
             .values(
                 params=bindparam("params"),
-                # The key and the room may hold a platform's number for a person.
+                # The key, the room and what an adapter wanted back may hold a platform's number for a person.
                 idem=bindparam("idem"),
                 chat_id="",
+                origin="",
                 result=None,
                 trimmed_ms=func.coalesce(request.c.trimmed_ms, now_ms),
                 purged_ms=func.coalesce(request.c.purged_ms, now_ms),

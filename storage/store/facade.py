@@ -11,13 +11,15 @@ from storage.clock import Clock
 from storage.database import Database
 from storage.dispatch.embedded import EmbeddedDispatch
 from storage.dispatch.port import Dispatch
-from storage.errors import QueueFull
+from storage.errors import QueueFull, Rule
 from storage.jobs import (
+    ORIGIN_CHARS_MAX,
     Claim,
     Failure,
     Job,
     Member,
     MessageRef,
+    Pause,
     Place,
     Progress,
     Request,
@@ -28,18 +30,17 @@ from storage.jobs import (
 )
 from storage.progress import publish
 from storage.quota import Allowance, Rate
-from storage.settings import QueueSettings, QuotaSettings, RetentionSettings
-from storage.store import claims, erasure, members, outbox, queries, reconcile, rescue, retention
+from storage.settings import QueueSettings, QuotaSettings, RerollSettings, RetentionSettings
+from storage.store import claims, erasure, films, members, pause, queries, reconcile, rescue, retention
 from storage.store.erasure import Erased
-from storage.store.outbox import OutboxItem
+from storage.store.moving import Moving
 from storage.store.reconcile import Mended, NamedFile
 from storage.store.transitions import Terms
-from storage.words import MessageKind
 
 POSTGRES_DISK_FULL = "53100"
 
 
-class Store:
+class Store(Moving):
     """Every method that changes something is one transaction; the rest read a snapshot.
 
     A task may be cancelled anywhere: what was not committed did not happen.
@@ -55,27 +56,32 @@ class Store:
         quota: QuotaSettings,
         dispatch: Dispatch | None = None,
     ) -> None:
-        self._database = database
+        super().__init__(database, clock)
         self._dispatch = dispatch or EmbeddedDispatch(database)
         self._terms = Terms(clock=clock, queue=queue, rate=Rate.of(quota), dispatch=self._dispatch)
 
     # Members
 
-    async def submit(self, request: Request) -> Status:
+    async def submit(self, request: Request, *, rerolls: RerollSettings | None = None) -> Status:
         """Accept a request: reserve its film time and queue it. Again: the same request, nothing charged.
 
-        Raises QuotaExceeded; QueueFull, also where the disk is full; UnknownRequest where its parent is unknown.
+        rerolls: what a reroll is held to, in the same transaction; None lets every one pass.
+        Raises QuotaExceeded; QueueFull, also where the disk is full; UnknownRequest where its parent is unknown;
+        RequestRejected by the rules for rerolls; ValueError for an `origin` that is too long.
         """
+        if len(request.origin) > ORIGIN_CHARS_MAX:
+            raise ValueError(f"an origin of {len(request.origin)} characters")
 
         def accept(db: Connection) -> Status | None:
             # Read in the same transaction: a second visit to a thread costs a busy machine more than the lock does.
-            return queries.status(db, members.submit(db, self._terms, request))
+            return queries.status(db, members.submit(db, self._terms, request, rerolls))
 
         try:
             status = await self._database.write(accept)
         except OperationalError as exc:
             if "disk is full" in str(exc.orig) or getattr(exc.orig, "sqlstate", "") == POSTGRES_DISK_FULL:
-                raise QueueFull("The host's disk is full: nothing was stored or charged; try again later.") from exc
+                sentence = "The host's disk is full: nothing was stored or charged; try again later."
+                raise QueueFull(sentence, rule=Rule.DISK_FULL) from exc
             raise
         assert status is not None
         return status
@@ -84,13 +90,43 @@ class Store:
         """Refuse early what `submit` would refuse: nothing needs to be kept for it. Raises QuotaExceeded, QueueFull."""
         await self._database.read(lambda db: members.foresee(db, self._terms, idem, member, place, duration_ms))
 
-    async def cancel(self, request_id: int, *, by: Member, everyone: bool = False) -> Status:
+    async def cancel(
+        self, request_id: int, *, by: Member, everyone: bool = False, place: Place | None = None
+    ) -> Status:
         """Cancel what waits; record the wish on what runs; leave what has ended. Again: no change.
 
         A member pays for the sections drawn so far; an operator (`everyone`, not their own) refunds all.
+        place: where the wish was made; a request of another community is unknown there.
         Raises UnknownRequest where it is not theirs, unless `everyone`.
         """
-        await self._database.write(lambda db: members.cancel(db, self._terms, request_id, by=by, everyone=everyone))
+        cancel = partial(members.cancel, request_id=request_id, by=by, everyone=everyone, place=place)
+        await self._database.write(lambda db: cancel(db, self._terms))
+        return await self.status(request_id)
+
+    async def unreroll(self, film_id: int, *, by: Member, place: Place | None = None) -> Status | None:
+        """Cancel the member's own reroll of this film while it waits; None where none does."""
+        found = await self._database.write(lambda db: films.unreroll(db, self._terms, film_id, by=by, place=place))
+        return None if found is None else await self.status(found)
+
+    async def let_go(
+        self, request_id: int, *, by: Member, everyone: bool = False, place: Place | None = None
+    ) -> tuple[MessageRef, ...]:
+        """Keep nothing of what has ended. The messages that show it are the answer: now nobody else knows them.
+
+        Again: an empty answer. Raises UnknownRequest as `cancel` does; RequestRejected while it is open.
+        """
+        let_go = partial(films.let_go, request_id=request_id, by=by, everyone=everyone, place=place)
+        return await self._database.write(lambda db: let_go(db, self._terms))
+
+    async def hide(
+        self, request_id: int, *, by: Member, votes: int, everyone: bool = False, place: Place | None = None
+    ) -> Status:
+        """Cover a film: its requester and moderators (`everyone`) at once, others once `votes` of them wish it.
+
+        Again: no change. Raises UnknownRequest in another community; RequestRejected where no film is kept.
+        """
+        hide = partial(films.hide, request_id=request_id, by=by, everyone=everyone, place=place, votes=votes)
+        await self._database.write(lambda db: hide(db, self._terms))
         return await self.status(request_id)
 
     async def status(self, request_id: int) -> Status:
@@ -99,6 +135,10 @@ class Store:
         if found is None:
             raise members.unknown(request_id)
         return found
+
+    async def owns(self, request_id: int, member: Member) -> bool:
+        """Whether this person, on whatever platform, asked for it."""
+        return await self._database.read(lambda db: members.owns(db, request_id, member))
 
     async def history(self, member: Member, *, limit: int = 20, before_id: int | None = None) -> list[Status]:
         """The person's requests, newest first, in all places; those before `before_id` where given."""
@@ -114,8 +154,8 @@ class Store:
     # The engine
 
     async def claim(self, worker: str) -> Job | None:
-        """Take the request whose turn it is, under a lease; None where none waits."""
-        candidate = await self._dispatch.next()
+        """Take the request whose turn it is, under a lease; None where none waits, or none of a member who may."""
+        candidate = await self._dispatch.next(running_max=self._terms.queue.running_per_member_max)
         if candidate is None:
             return None
         return await self._database.write(lambda db: claims.claim(db, self._terms, worker, candidate))
@@ -172,12 +212,18 @@ class Store:
         return sum([await self._database.write(partial(rescue.lose, terms=self._terms, claim=it)) for it in found])
 
     async def expire(self) -> int:
-        """queued too long → expired, with a full refund. Returns how many."""
+        """queued too long, pauses not counted → expired, with a full refund. Returns how many."""
         count = 0
         while found := await self._database.read(lambda db: rescue.overdue(db, self._terms)):
             for it in found:
                 count += await self._database.write(partial(rescue.expire, terms=self._terms, request_id=it))
         return count
+
+    async def end_pause(self) -> bool:
+        """A pause whose time is over is forgotten, and everybody wakes. False where there is none."""
+        if not await self._database.read(lambda db: pause.is_over(db, self._terms.clock.now_ms())):
+            return False
+        return await self._database.write(lambda db: pause.end_in_time(db, self._terms.clock.now_ms()))
 
     async def purge(self, kept: RetentionSettings) -> int:
         """Let go of pictures, checkpoints and films that were kept for long enough. Returns of how many requests.
@@ -235,34 +281,23 @@ class Store:
         new_id = await self._database.write(lambda db: members.requeue(db, self._terms, request_id))
         return await self.status(new_id)
 
-    # The relay
+    # The owner
 
-    async def outbox_due(self, *, limit: int = 50) -> list[OutboxItem]:
-        """Requests whose newest revision no chat shows yet and is due now, oldest first."""
-        return await self._database.read(lambda db: outbox.due(db, self._terms.clock, limit=limit))
+    async def pause(self, *, for_ms: int | None = None) -> Pause:
+        """Nothing is claimed from now on, and running films are given back at their next beat.
 
-    async def message_posted(self, request_id: int, kind: MessageKind, ref: MessageRef, rev: int) -> None:
-        """A message of the bot exists and shows `rev`. Again: no change; another `ref` takes the older one's place."""
-        await self._database.write(lambda db: outbox.message_posted(db, self._terms.clock, request_id, kind, ref, rev))
+        for_ms: ends by itself after so long; None lasts until `resume`. Again: the new end counts.
+        """
+        now_ms = self._terms.clock.now_ms()
+        return await self._database.write(lambda db: pause.pause(db, now_ms, for_ms=for_ms))
 
-    async def message_removed(self, request_id: int, kind: MessageKind) -> None:
-        await self._database.write(lambda db: outbox.message_removed(db, request_id, kind))
+    async def resume(self) -> bool:
+        """End the pause. Again: False, and no change."""
+        return await self._database.write(lambda db: pause.resume(db, self._terms.clock.now_ms()))
 
-    async def outbox_sent(self, request_id: int, rev: int) -> None:
-        """Revisions up to `rev` are shown. Again: no change."""
-        await self._database.write(lambda db: outbox.sent(db, self._terms.clock, request_id, rev))
-
-    async def outbox_retry(self, request_id: int, rev: int, *, after_ms: int) -> None:
-        """`rev` could not be shown: it is due again after a while."""
-        await self._database.write(lambda db: outbox.retry(db, self._terms.clock, request_id, rev, after_ms=after_ms))
-
-    async def live_messages(self) -> dict[int, MessageRef]:
-        """The status message of every request that has one and has not ended, by request."""
-        return await self._database.read(lambda db: outbox.live(db))
-
-    async def request_of(self, message: MessageRef) -> int | None:
-        """The request that a message of the bot is about."""
-        return await self._database.read(lambda db: outbox.by_message(db, message))
+    async def paused(self) -> Pause | None:
+        """The pause that holds now."""
+        return await self._database.read(lambda db: pause.holding(db, self._terms.clock.now_ms()))
 
     # Waking
 

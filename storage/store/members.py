@@ -5,20 +5,22 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, select, update
 from sqlalchemy.engine import Row
 
 from storage import fairness
 from storage.documents import blob_row, params_blobs, write_params
-from storage.errors import QueueFull, RequestRejected, UnknownRequest
+from storage.errors import RequestRejected, Rule, UnknownRequest
 from storage.estimates import estimate_ms
 from storage.jobs import GONE, JobState, Member, Place, Request, Status, section_count
 from storage.quota import Allowance, Bucket
 from storage.schema import account, identity, person, queue, request, request_blob
-from storage.store import queries
-from storage.store.books import announce, count_change, write_ledger
-from storage.store.transitions import Terms, finish_cancelled, lock
-from storage.words import Canceller, LedgerKind
+from storage.settings import RerollSettings
+from storage.store import admission, purse, queries, reroll
+from storage.store.books import SHOWS_NOTHING, Change, announce, count_change, write_ledger, write_message
+from storage.store.pause import on_waiting_clock
+from storage.store.transitions import Entry, Terms, finish_cancelled, lock
+from storage.words import Canceller, LedgerKind, MessageKind
 
 
 def find(db: Connection, idem: str) -> int | None:
@@ -26,30 +28,30 @@ def find(db: Connection, idem: str) -> int | None:
     return db.execute(_of_idem(), {"key": idem}).scalar_one_or_none()
 
 
-def submit(db: Connection, terms: Terms, wish: Request) -> int:
+def submit(db: Connection, terms: Terms, wish: Request, rerolls: RerollSettings | None = None) -> int:
     """Accept a request, or return the one that was accepted under its key before.
 
-    Raises QuotaExceeded, QueueFull; UnknownRequest where its parent is.
+    rerolls: what holds for rerolls; None holds nobody to anything.
+    Raises QuotaExceeded, QueueFull; UnknownRequest where its parent is; RequestRejected by the rules for rerolls.
     """
     if (found := find(db, wish.idem)) is not None:
         return found
     now_ms = terms.clock.now_ms()
     if wish.parent_id is not None and lock(db, wish.parent_id) is None:
         raise unknown(wish.parent_id)
-    identity_id, person_id = _identify(db, wish.member, now_ms)
+    identity_id, person_id = identify(db, wish.member, now_ms)
     held = _account(db, terms, person_id, wish.place, now_ms)
+    original_id = reroll.allow(db, wish, rerolls, person_id=person_id, account_id=held.id, now_ms=now_ms)
     line = db.execute(_whole_line()).one()
-    _check_room(db, terms, person_id, line.queued)
+    admission.check(db, terms, line, person_id=person_id, finish=held.sfq_finish)
 
     need_ms = wish.params.duration_ms
-    bucket = Bucket(level_ms=held.tokens_ms, at_ms=held.tokens_at_ms).refilled(terms.rate, now_ms)
-    bucket = bucket.take(need_ms, terms.rate)
+    bucket = purse.bucket(held).refilled(terms.rate, now_ms).take(need_ms, terms.rate)
     est_ms = estimate_ms(db, wish.params)
     tags = fairness.tags(
         virtual_ms=line.virtual_ms, finish=held.sfq_finish, est_ms=est_ms, weight_permille=held.weight_permille
     )
-    spent = {"tokens_ms": bucket.level_ms, "tokens_at_ms": bucket.at_ms, "sfq_finish": tags.finish}
-    db.execute(_spend(), {"of_account": held.id, **spent})
+    purse.keep(db, held, bucket, sfq_finish=tags.finish)
     row: dict[str, Any] = {
         "idem": wish.idem,
         "identity_id": identity_id,
@@ -67,7 +69,10 @@ def submit(db: Connection, terms: Terms, wish: Request) -> int:
         "est_ms": est_ms,
         "sfq_start": tags.start,
         "created_ms": now_ms,
-        "queued_ms": now_ms,
+        "queued_ms": on_waiting_clock(line, now_ms),
+        "origin": wish.origin,
+        "spoiler": int(wish.spoiler),
+        "original_id": original_id,
     }
     request_id: int = db.execute(insert(request).returning(request.c.id), row).scalar_one()
     blobs = params_blobs(wish.params).items()
@@ -76,7 +81,9 @@ def submit(db: Connection, terms: Terms, wish: Request) -> int:
     )
     write_ledger(db, person_id, request_id, LedgerKind.RESERVE, ms=need_ms, now_ms=now_ms)
     announce(db, request_id, 1, JobState.QUEUED, now_ms)
-    count_change(db, held.id, before=None, after=JobState.QUEUED)
+    if wish.status_ref is not None:
+        write_message(db, request_id, MessageKind.STATUS, wish.status_ref, SHOWS_NOTHING)
+    count_change(db, held.id, Change(before=None, after=JobState.QUEUED, est_ms=est_ms))
     terms.dispatch.queued(db, request_id, start=tags.start)
     return request_id
 
@@ -88,20 +95,24 @@ def foresee(db: Connection, terms: Terms, idem: str, member: Member, place: Plac
     """
     if find(db, idem) is not None:
         return
-    _check_room(db, terms, person_of(db, member), db.execute(select(queue.c.queued)).scalar_one())
+    person_id = person_of(db, member)
+    finish = db.execute(_finish(), _key(person_id, place)).scalar_one_or_none()
+    admission.check(db, terms, db.execute(select(queue)).one(), person_id=person_id, finish=finish or 0)
     left_ms = allowance(db, terms, member, place.community_id).left_ms
     Bucket(level_ms=left_ms, at_ms=terms.clock.now_ms()).take(duration_ms, terms.rate)
 
 
-def cancel(db: Connection, terms: Terms, request_id: int, *, by: Member, everyone: bool) -> None:
+def cancel(
+    db: Connection, terms: Terms, request_id: int, *, by: Member, everyone: bool, place: Place | None = None
+) -> None:
     """Cancel what waits, record the wish on what runs, leave alone what has ended.
 
-    Raises UnknownRequest where it is not the member's own, unless `everyone`.
+    Raises UnknownRequest where it is not the member's own, unless `everyone`, and where it is of another community.
     """
     entry = lock(db, request_id)
     owner = person_of(db, by)
     own = entry is not None and entry.person_id == owner
-    if entry is None or not (own or everyone):
+    if entry is None or not (own or everyone) or not made_in(db, entry, place):
         raise unknown(request_id)
     canceller = Canceller.MEMBER if own else Canceller.OPERATOR
     wish: dict[str, Any] = {"cancel_ms": terms.clock.now_ms(), "cancel_by": canceller}
@@ -138,22 +149,22 @@ def requeue(db: Connection, terms: Terms, request_id: int) -> int:
         params=failed.params,
         kind=failed.kind,
         parent_id=failed.parent_id,
+        origin=failed.origin,
+        spoiler=failed.spoiler,
     )
     return submit(db, terms, wish)
 
 
 def allowance(db: Connection, terms: Terms, member: Member, community_id: str) -> Allowance:
     """Somebody never seen has all that a newcomer has."""
-    query = (
-        select(account)
-        .join(identity, identity.c.person_id == account.c.person_id)
-        .where(*_same(member), account.c.platform == member.platform, account.c.community_id == community_id)
+    query = purse.held().where(
+        account.c.person_id == person_of(db, member),
+        account.c.platform == member.platform,
+        account.c.community_id == community_id,
     )
     row = db.execute(query).one_or_none()
-    left_ms = terms.rate.burst_ms
-    if row is not None:
-        bucket = Bucket(level_ms=row.tokens_ms, at_ms=row.tokens_at_ms)
-        left_ms = bucket.refilled(terms.rate, terms.clock.now_ms()).level_ms
+    bucket = purse.of_person(db, person_of(db, member)) if row is None else purse.bucket(row)
+    left_ms = terms.rate.burst_ms if bucket is None else bucket.refilled(terms.rate, terms.clock.now_ms()).level_ms
     return Allowance(
         left_ms=left_ms,
         burst_ms=terms.rate.burst_ms,
@@ -174,18 +185,36 @@ def person_of(db: Connection, member: Member) -> int | None:
     return db.execute(select(identity.c.person_id).where(*_same(member))).scalar_one_or_none()
 
 
+def made_in(db: Connection, entry: Entry, place: Place | None) -> bool:
+    """Whether the request is of the community of that place; of any, where None is given."""
+    if place is None:
+        return True
+    row = db.execute(select(account.c.platform, account.c.community_id).where(account.c.id == entry.account_id)).one()
+    return (row.platform, row.community_id) == (place.platform, place.community_id)
+
+
+def owns(db: Connection, request_id: int, member: Member) -> bool:
+    query = select(identity.c.person_id).join(request, request.c.identity_id == identity.c.id)
+    owner = db.execute(query.where(request.c.id == request_id)).scalar_one_or_none()
+    return owner is not None and owner == person_of(db, member)
+
+
 def unknown(request_id: int) -> UnknownRequest:
-    return UnknownRequest(f"There is no film number {request_id} that you may change.")
+    return UnknownRequest(
+        f"There is no film number {request_id} that you may change.",
+        rule=Rule.UNKNOWN_FILM,
+        figures={"request_id": request_id},
+    )
 
 
-def _identify(db: Connection, member: Member, now_ms: int) -> tuple[int, int]:
+def identify(db: Connection, member: Member, now_ms: int) -> tuple[int, int]:
     """Ids of the member's identity and person, made where they are new."""
     row = db.execute(_known(), {"on": member.platform, "as": member.user_id}).one_or_none()
     if row is not None:
         if (row.name, row.locale) != (member.name, member.locale):
             db.execute(update(identity).where(identity.c.id == row.id).values(name=member.name, locale=member.locale))
         return row.id, row.person_id
-    person_id = db.execute(insert(person).values(created_ms=now_ms).returning(person.c.id)).scalar_one()
+    person_id = db.execute(insert(person).values(created_ms=now_ms, running=0).returning(person.c.id)).scalar_one()
     row = insert(identity).values(
         person_id=person_id,
         platform=member.platform,
@@ -197,7 +226,7 @@ def _identify(db: Connection, member: Member, now_ms: int) -> tuple[int, int]:
 
 
 def _account(db: Connection, terms: Terms, person_id: int, place: Place, now_ms: int) -> Row[Any]:
-    key = {"of_person": person_id, "on": place.platform, "community": place.community_id}
+    key = _key(person_id, place)
     row = db.execute(_of_community(), key).one_or_none()
     if row is not None:
         return row
@@ -212,16 +241,8 @@ def _account(db: Connection, terms: Terms, person_id: int, place: Place, now_ms:
         queued=0,
         running=0,
     )
-    return db.execute(new.returning(account)).one()
-
-
-def _check_room(db: Connection, terms: Terms, person_id: int | None, queued: int) -> None:
-    if queued >= terms.queue.queued_max:
-        raise QueueFull(f"The queue is full with {queued} films: try again in a while.")
-    own = db.execute(_waiting(), {"of_person": person_id}).scalar_one()
-    if own >= terms.queue.queued_per_member_max:
-        films = "1 film" if own == 1 else f"{own} films"
-        raise QueueFull(f"You have {films} waiting already: let one begin, or cancel one, before you ask for more.")
+    db.execute(new)
+    return db.execute(_of_community(), key).one()
 
 
 # Made once: building a statement costs as much as running it, and a submit on a busy machine is mostly that.
@@ -244,23 +265,24 @@ def _known() -> Select[Any]:
 
 @cache
 def _of_community() -> Select[Any]:
-    same = (
+    return purse.held().where(*_there()).with_for_update()
+
+
+@cache
+def _finish() -> Select[int]:
+    return select(account.c.sfq_finish).where(*_there())
+
+
+def _there() -> tuple[ColumnElement[bool], ...]:
+    return (
         account.c.person_id == bindparam("of_person"),
         account.c.platform == bindparam("on"),
         account.c.community_id == bindparam("community"),
     )
-    return select(account).where(*same).with_for_update()
 
 
-@cache
-def _waiting() -> Select[Any]:
-    own = account.c.person_id == bindparam("of_person")
-    return select(func.coalesce(func.sum(account.c.queued), 0)).where(own)
-
-
-@cache
-def _spend() -> Update:
-    return update(account).where(account.c.id == bindparam("of_account"))
+def _key(person_id: int | None, place: Place) -> dict[str, Any]:
+    return {"of_person": person_id, "on": place.platform, "community": place.community_id}
 
 
 def _same(member: Member) -> tuple[Any, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, or_, select, update
 
 from storage.clock import Clock
 from storage.errors import UnknownRequest
 from storage.jobs import JobState, MessageRef, Status
 from storage.schema import chat_message, in_state, outbox, request
+from storage.store.books import write_message
 from storage.store.queries import seen, statuses
 from storage.words import MessageKind
 
@@ -27,11 +29,15 @@ class OutboxItem:
     """Deliveries of this revision that were put off."""
     status_ref: MessageRef | None
     film_ref: MessageRef | None
+    film_rev: int
+    """What the film's message shows; 0 where there is none."""
+    line_ref: MessageRef | None
+    """The line that the film's message is to be made of."""
     status: Status
 
 
 def due(db: Connection, clock: Clock, *, limit: int) -> list[OutboxItem]:
-    """Oldest first."""
+    """What has ended before all else, oldest first."""
     now_ms = clock.now_ms()
     newest = (
         select(outbox.c.request_id, outbox.c.rev, outbox.c.tries)
@@ -40,16 +46,15 @@ def due(db: Connection, clock: Clock, *, limit: int) -> list[OutboxItem]:
             outbox.c.sent_ms.is_(None),
             or_(outbox.c.not_before_ms <= now_ms, outbox.c.not_before_ms > now_ms + PUT_OFF_MS_MAX),
         )
-        .order_by(outbox.c.not_before_ms, outbox.c.request_id)
+        .order_by(request.c.ended_ms.is_(None), outbox.c.not_before_ms, outbox.c.request_id)
         .limit(limit)
     )
     rows = db.execute(newest).all()
     ids = [row.request_id for row in rows]
     known = {status.request_id: status for status in statuses(db, seen().where(request.c.id.in_(ids)))}
-    refs = {
-        (row.request_id, row.kind): MessageRef(platform=row.platform, chat_id=row.chat_id, message_id=row.message_id)
-        for row in db.execute(select(chat_message).where(chat_message.c.request_id.in_(ids)))
-    }
+    messages = db.execute(select(chat_message).where(chat_message.c.request_id.in_(ids))).all()
+    refs = {(row.request_id, row.kind): _ref(row) for row in messages}
+    film_revs = {row.request_id: row.applied_rev for row in messages if row.kind == MessageKind.FILM}
     return [
         OutboxItem(
             request_id=row.request_id,
@@ -57,6 +62,8 @@ def due(db: Connection, clock: Clock, *, limit: int) -> list[OutboxItem]:
             tries=row.tries,
             status_ref=refs.get((row.request_id, MessageKind.STATUS)),
             film_ref=refs.get((row.request_id, MessageKind.FILM)),
+            film_rev=film_revs.get(row.request_id, 0),
+            line_ref=refs.get((row.request_id, MessageKind.LINE)),
             status=known[row.request_id],
         )
         for row in rows
@@ -66,18 +73,10 @@ def due(db: Connection, clock: Clock, *, limit: int) -> list[OutboxItem]:
 def message_posted(db: Connection, clock: Clock, request_id: int, kind: MessageKind, ref: MessageRef, rev: int) -> None:
     """A message exists and shows `rev`; older revisions need no showing. Replaces the one known before."""
     _known(db, request_id, rev)
-    same = chat_message.c.request_id == request_id, chat_message.c.kind == kind
-    db.execute(delete(chat_message).where(*same))
-    db.execute(
-        insert(chat_message).values(
-            request_id=request_id,
-            kind=kind,
-            platform=ref.platform,
-            chat_id=ref.chat_id,
-            message_id=ref.message_id,
-            applied_rev=rev,
-        )
-    )
+    # The line is what the film's message was made of: it is no message of its own any more.
+    replaced = (kind, MessageKind.LINE) if kind is MessageKind.FILM else (kind,)
+    db.execute(delete(chat_message).where(chat_message.c.request_id == request_id, chat_message.c.kind.in_(replaced)))
+    write_message(db, request_id, kind, ref, rev)
     _mark_sent(db, clock, request_id, rev - 1)
 
 
@@ -106,6 +105,25 @@ def retry(db: Connection, clock: Clock, request_id: int, rev: int, *, after_ms: 
     )
 
 
+def unreachable(db: Connection, clock: Clock, request_id: int, rev: int) -> bool:
+    """The chat takes no message about it for now: nothing up to `rev` is owed.
+
+    True once in a request's life, where it has ended: then no message of it is known any more, and its member may be
+    told in another way. While it is open its status message is still known: the chat may open again.
+    """
+    sent(db, clock, request_id, rev)
+    first = (
+        update(request)
+        .where(request.c.id == request_id, request.c.ended_ms.is_not(None), request.c.unreached_ms.is_(None))
+        .values(unreached_ms=clock.now_ms())
+        .returning(request.c.id)
+    )
+    if db.execute(first).one_or_none() is None:
+        return False
+    db.execute(delete(chat_message).where(chat_message.c.request_id == request_id))
+    return True
+
+
 def by_message(db: Connection, ref: MessageRef) -> int | None:
     """The request that a message of the bot is about."""
     query = select(chat_message.c.request_id).where(
@@ -126,10 +144,11 @@ def live(db: Connection) -> dict[int, MessageRef]:
             in_state(JobState.QUEUED) | in_state(JobState.RUNNING),
         )
     )
-    return {
-        row.request_id: MessageRef(platform=row.platform, chat_id=row.chat_id, message_id=row.message_id)
-        for row in db.execute(query)
-    }
+    return {row.request_id: _ref(row) for row in db.execute(query)}
+
+
+def _ref(row: Row[Any]) -> MessageRef:
+    return MessageRef(platform=row.platform, chat_id=row.chat_id, message_id=row.message_id)
 
 
 def _mark_sent(db: Connection, clock: Clock, request_id: int, up_to_rev: int) -> None:

@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select, tuple_, union
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, union
 
 from storage.columns import INT
 from storage.documents import Blobs, read_blob, read_params, read_result
 from storage.jobs import Blob, Failure, JobState, Member, Place, Progress, RequestKind, Status
 from storage.progress import progress_of
-from storage.schema import account, attempt, identity, in_state, ledger, pace, progress, request, request_blob, section
-from storage.words import BlobRole
-
-COUNTED_MAX = 2_000
-"""Positions are exact up to here; counting further would cost time that grows with the queue."""
+from storage.schema import account, identity, in_state, ledger, progress, request, request_blob, section
+from storage.store import pause, waiting
+from storage.store.waiting import Ahead
+from storage.words import BlobRole, Canceller
 
 
 def statuses(db: Connection, query: Select[Any], parameters: Mapping[str, int] | None = None) -> list[Status]:
@@ -27,7 +26,8 @@ def statuses(db: Connection, query: Select[Any], parameters: Mapping[str, int] |
     blobs = blobs_of(db, ids)
     nothing: Blobs = {}
     reports = progress_of(db, [row.id for row in rows if row.state == JobState.RUNNING])
-    ahead = _ahead(db, [row for row in rows if row.state == JobState.QUEUED])
+    queued = [row for row in rows if row.state == JobState.QUEUED]
+    ahead = waiting.ahead(db, queued, paused=bool(queued) and pause.standing(db))
     return [_status(row, blobs.get(row.id, nothing), reports.get(row.id), ahead.get(row.id)) for row in rows]
 
 
@@ -63,6 +63,7 @@ def seen() -> Select[Any]:
     charged = (
         select(func.coalesce(func.sum(ledger.c.ms), 0)).where(ledger.c.request_id == request.c.id).scalar_subquery()
     )
+    parent, of_parent = request.alias(), identity.alias()
     return select(
         request,
         identity.c.platform.label("member_platform"),
@@ -71,9 +72,18 @@ def seen() -> Select[Any]:
         identity.c.locale,
         account.c.platform,
         account.c.community_id,
+        of_parent.c.platform.label("parent_platform"),
+        of_parent.c.platform_user_id.label("parent_user_id"),
+        of_parent.c.name.label("parent_name"),
+        of_parent.c.locale.label("parent_locale"),
         done.label("sections_done"),
         charged.label("charged_ms"),
-    ).select_from(request.join(identity).join(account))
+    ).select_from(
+        request.join(identity, identity.c.id == request.c.identity_id)
+        .join(account)
+        .outerjoin(parent, parent.c.id == request.c.parent_id)
+        .outerjoin(of_parent, of_parent.c.id == parent.c.identity_id)
+    )
 
 
 def blobs_of(db: Connection, request_ids: Sequence[int]) -> dict[int, Blobs]:
@@ -102,58 +112,7 @@ def largest_result_bytes(db: Connection) -> int:
     return int(db.execute(select(func.coalesce(func.max(sums.subquery().c.bytes), 0))).scalar_one())
 
 
-def _ahead(db: Connection, rows: Sequence[Row[Any]]) -> dict[int, tuple[int, int | None]]:
-    """Position and estimated wait of queued requests."""
-    if not rows:
-        return {}
-    measured = db.execute(select(pace.c.samples).limit(1)).first() is not None
-    before_ms, engines = _running(db)
-    found: dict[int, tuple[int, int | None]] = {}
-    for row in rows:
-        earlier = db.execute(_earlier(), {"start": row.sfq_start, "before_id": row.id}).one()
-        wait_ms = (before_ms + int(earlier.est_ms)) // engines
-        found[row.id] = earlier.number + 1, wait_ms if measured else None
-    return found
-
-
-@cache
-def _earlier() -> Select[Any, Any]:
-    """Count and estimated GPU time of the queued requests before one, which is given by `start` and `before_id`."""
-    turn = request.c.sfq_start, request.c.id
-    this = bindparam("start", type_=INT), bindparam("before_id", type_=INT)
-    some = (
-        select(request.c.est_ms)
-        .where(in_state(JobState.QUEUED), tuple_(*turn) < tuple_(*this))
-        .order_by(*turn)
-        .limit(COUNTED_MAX)
-        .subquery()
-    )
-    est_ms = func.coalesce(func.sum(some.c.est_ms), 0)
-    return select(func.count().label("number"), est_ms.label("est_ms")).select_from(some)
-
-
-def _running(db: Connection) -> tuple[int, int]:
-    """GPU time that running requests still need, and the number of engines at work (at least one)."""
-    rows = db.execute(_at_work()).all()
-    return sum(max(0, row.est_ms - int(row.spent_ms)) for row in rows), max(1, len({row.worker for row in rows}))
-
-
-@cache
-def _at_work() -> Select[Any, Any, Any]:
-    spent = (
-        select(func.coalesce(func.sum(section.c.gpu_ms), 0))
-        .where(section.c.request_id == request.c.id)
-        .scalar_subquery()
-    )
-    open_attempt = (attempt.c.request_id == request.c.id) & attempt.c.ended_ms.is_(None)
-    return (
-        select(request.c.est_ms, spent.label("spent_ms"), attempt.c.worker)
-        .join_from(request, attempt, open_attempt)
-        .where(in_state(JobState.RUNNING))
-    )
-
-
-def _status(row: Row[Any], blobs: Blobs, report: Progress | None, ahead: tuple[int, int | None] | None) -> Status:
+def _status(row: Row[Any], blobs: Blobs, report: Progress | None, ahead: Ahead | None) -> Status:
     state = JobState(row.state)
     return Status(
         request_id=row.id,
@@ -167,8 +126,9 @@ def _status(row: Row[Any], blobs: Blobs, report: Progress | None, ahead: tuple[i
         created_ms=row.created_ms,
         started_ms=row.started_ms,
         ended_ms=row.ended_ms,
-        position=ahead[0] if ahead else None,
-        wait_ms=ahead[1] if ahead else None,
+        position=ahead.position if ahead else None,
+        wait_ms=ahead.wait_ms if ahead else None,
+        paused=ahead is not None and ahead.paused,
         interrupted=state is JobState.QUEUED and row.epoch > 0,
         sections_done=row.sections_done,
         progress=report,
@@ -177,4 +137,19 @@ def _status(row: Row[Any], blobs: Blobs, report: Progress | None, ahead: tuple[i
         charged_ms=int(row.charged_ms),
         purged=row.purged_ms is not None,
         film_lost=row.lost_ms is not None,
+        origin=row.origin,
+        spoiler=bool(row.spoiler),
+        parent_member=_parent_member(row),
+        hidden=row.hidden_ms is not None,
+        unreached=row.unreached_ms is not None,
+        cancelled_by_other=row.cancel_by == Canceller.OPERATOR,
+    )
+
+
+def _parent_member(row: Row[Any]) -> Member | None:
+    # Nobody's name is left where a person was erased, and nobody is to be credited.
+    if not row.parent_name:
+        return None
+    return Member(
+        platform=row.parent_platform, user_id=row.parent_user_id, name=row.parent_name, locale=row.parent_locale
     )

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from storage.jobs import Claim, JobState
 from storage.schema import attempt, in_state, request
 from storage.store.leases import LeaseTime
+from storage.store.pause import waiting_clock_ms
 from storage.store.transitions import Entry, Terms, finish, finish_cancelled, lock, put_back
 from storage.words import Outcome
 
@@ -60,9 +61,11 @@ def lose(db: Connection, terms: Terms, claim: Claim) -> bool:
 
 def overdue(db: Connection, terms: Terms) -> list[int]:
     """Requests that have waited longer than anybody should, a batch of them."""
+    # As the index says it; what waits has not ended anyway.
+    waits = in_state(JobState.QUEUED), request.c.ended_ms.is_(None)
     rows = db.execute(
         select(request.c.id)
-        .where(in_state(JobState.QUEUED), request.c.queued_ms < _patience_ends_ms(terms))
+        .where(*waits, request.c.queued_ms < _patience_ends_ms(db, terms))
         .order_by(request.c.queued_ms)
         .limit(BATCH)
     )
@@ -95,5 +98,6 @@ def _poison(db: Connection, terms: Terms, entry: Entry) -> None:
     )
 
 
-def _patience_ends_ms(terms: Terms) -> int:
-    return terms.clock.now_ms() - round(terms.queue.wait_hours_max * 3_600_000)
+def _patience_ends_ms(db: Connection, terms: Terms) -> int:
+    # Counted while the owner lends the card: a pause keeps every place, however long it lasts.
+    return waiting_clock_ms(db, terms.clock.now_ms()) - round(terms.queue.wait_hours_max * 3_600_000)

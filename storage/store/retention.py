@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, or_, select, update
 
 from storage.jobs import JobState
-from storage.schema import outbox, request, request_blob, section
+from storage.schema import hide_vote, outbox, request, request_blob, section
 from storage.settings import RetentionSettings
 from storage.store.books import give_back, write_ledger
 from storage.store.transitions import Terms, lock
@@ -44,7 +44,8 @@ def forget_files(db: Connection, request_id: int, now_ms: int, *, whole: bool) -
     columns: dict[str, Any] = {"trimmed_ms": func.coalesce(request.c.trimmed_ms, now_ms)}
     if whole:
         columns |= {"purged_ms": func.coalesce(request.c.purged_ms, now_ms), "result": None}
-        db.execute(delete(outbox).where(outbox.c.request_id == request_id))
+        for table in (outbox, hide_vote):
+            db.execute(delete(table).where(table.c.request_id == request_id))
     else:
         blobs = blobs.where(request_blob.c.role.in_((BlobRole.PICTURE, BlobRole.END_PICTURE)))
     db.execute(delete(section).where(section.c.request_id == request_id))

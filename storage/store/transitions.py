@@ -17,7 +17,8 @@ from storage.jobs import FPS, LATENT_WINDOW, Claim, JobState
 from storage.quota import Rate
 from storage.schema import attempt, identity, progress, request, section
 from storage.settings import QueueSettings
-from storage.store.books import announce, count_change, give_back, write_closing
+from storage.store.books import Change, announce, count_change, give_back, write_closing
+from storage.store.pause import waiting_clock_ms
 from storage.words import Canceller, Outcome
 
 SECTION_MS = 4 * LATENT_WINDOW * 1000 // FPS
@@ -92,7 +93,7 @@ def put_back(db: Connection, terms: Terms, entry: Entry, outcome: Outcome) -> No
     now_ms = terms.clock.now_ms()
     tries = entry.tries + (outcome is Outcome.LOST)
     _end_attempt(db, entry, outcome, now_ms)
-    _change(db, entry, JobState.QUEUED, now_ms, tries=tries, queued_ms=now_ms)
+    _change(db, entry, JobState.QUEUED, now_ms, tries=tries, queued_ms=waiting_clock_ms(db, now_ms))
     terms.dispatch.queued(db, entry.id, start=entry.sfq_start)
 
 
@@ -168,7 +169,7 @@ def _change(db: Connection, entry: Entry, to: JobState, now_ms: int, **columns: 
     rev = entry.rev + 1
     db.execute(update(request).where(request.c.id == entry.id).values(state=to, rev=rev, **columns))
     announce(db, entry.id, rev, to, now_ms)
-    count_change(db, entry.account_id, before=entry.state, after=to)
+    count_change(db, entry.account_id, Change(before=entry.state, after=to, est_ms=entry.est_ms))
 
 
 def _end_attempt(db: Connection, entry: Entry, outcome: Outcome, now_ms: int) -> None:

@@ -33,7 +33,13 @@ def upgrade() -> None:
         _int("created_ms"),
         _int("erased_ms", nullable=True),
         _int("scrubbed_ms", nullable=True),
+        _int("tokens_ms", nullable=True),
+        _int("tokens_at_ms", nullable=True),
+        _int("running"),
+        _check("ck_person_counted", "running >= 0"),
         _check("ck_person_scrubbed_when_erased", "scrubbed_ms IS NULL OR erased_ms IS NOT NULL"),
+        _check("ck_person_one_bucket", "(tokens_ms IS NULL) = (tokens_at_ms IS NULL)"),
+        _check("ck_person_not_overdrawn", "tokens_ms IS NULL OR tokens_ms >= 0"),
         sa.PrimaryKeyConstraint("id", name="pk_person"),
         **STRICT,
     )
@@ -43,8 +49,14 @@ def upgrade() -> None:
         _int("id", autoincrement=False),
         _int("virtual_ms"),
         _int("queued"),
+        _int("est_ms"),
+        _int("paused_ms", nullable=True),
+        _int("paused_until_ms", nullable=True),
+        _int("stood_ms"),
         _check("ck_queue_one_row", "id = 1"),
-        _check("ck_queue_counted", "queued >= 0"),
+        _check("ck_queue_counted", "queued >= 0 AND est_ms >= 0"),
+        _check("ck_queue_end_of_a_pause", "paused_until_ms IS NULL OR paused_ms IS NOT NULL"),
+        _check("ck_queue_stood", "stood_ms >= 0"),
         sa.PrimaryKeyConstraint("id", name="pk_queue"),
         **STRICT,
     )
@@ -115,6 +127,11 @@ def upgrade() -> None:
         _int("trimmed_ms", nullable=True),
         _int("purged_ms", nullable=True),
         _int("lost_ms", nullable=True),
+        _text("origin"),
+        _int("spoiler"),
+        _int("hidden_ms", nullable=True),
+        _int("unreached_ms", nullable=True),
+        _int("original_id", nullable=True),
         _check("ck_request_result_when_done", "(state = 'done' AND purged_ms IS NULL) = (result IS NOT NULL)"),
         _check("ck_request_failed_with_reason", "(state = 'failed') = (error_code IS NOT NULL)"),
         _check("ck_request_leased_while_running", "(state = 'running') = (lease_until_ms IS NOT NULL)"),
@@ -135,9 +152,15 @@ def upgrade() -> None:
         _check("ck_request_trimmed_when_terminal", "trimmed_ms IS NULL OR ended_ms IS NOT NULL"),
         _check("ck_request_purged_after_trimmed", "purged_ms IS NULL OR trimmed_ms IS NOT NULL"),
         _check("ck_request_lost_when_done", "lost_ms IS NULL OR state = 'done'"),
+        _check("ck_request_origin_short", "length(origin) <= 1000"),
+        _check("ck_request_spoiler_or_not", "spoiler IN (0, 1)"),
+        _check("ck_request_hidden_when_done", "hidden_ms IS NULL OR state = 'done'"),
+        _check("ck_request_unreached_when_terminal", "unreached_ms IS NULL OR ended_ms IS NOT NULL"),
+        _check("ck_request_reroll_of_an_original", "(kind = 'reroll') = (original_id IS NOT NULL)"),
         _check("ck_request_counted", "rev >= 1 AND epoch >= 0 AND tries >= 0 AND tries <= epoch"),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name="fk_request_account_id"),
         sa.ForeignKeyConstraint(["identity_id"], ["identity.id"], name="fk_request_identity_id"),
+        sa.ForeignKeyConstraint(["original_id"], ["request.id"], name="fk_request_original_id"),
         sa.ForeignKeyConstraint(["parent_id"], ["request.id"], name="fk_request_parent_id"),
         sa.PrimaryKeyConstraint("id", name="pk_request"),
         sa.UniqueConstraint("idem", name="uq_request_idem"),
@@ -148,9 +171,12 @@ def upgrade() -> None:
     op.create_index("ix_request_identity_id", "request", ["identity_id"])
     op.create_index("ix_request_kept", "request", ["ended_ms"], **_where("ended_ms IS NOT NULL AND purged_ms IS NULL"))
     op.create_index("ix_request_lease", "request", ["lease_until_ms"], **_where("state = 'running'"))
+    op.create_index("ix_request_original", "request", ["original_id"], **_where("original_id IS NOT NULL"))
     op.create_index("ix_request_parent", "request", ["parent_id"], **_where("parent_id IS NOT NULL"))
-    op.create_index("ix_request_turn", "request", ["sfq_start", "id", "est_ms"], **_where("state = 'queued'"))
-    op.create_index("ix_request_waiting", "request", ["queued_ms"], **_where("state = 'queued'"))
+    op.create_index(
+        "ix_request_turn", "request", ["sfq_start", "id", "est_ms", "account_id"], **_where("state = 'queued'")
+    )
+    op.create_index("ix_request_waiting", "request", ["queued_ms"], **_where("state = 'queued' AND ended_ms IS NULL"))
     op.create_table(
         "attempt",
         _int("request_id", autoincrement=False),
@@ -175,13 +201,24 @@ def upgrade() -> None:
         _text("chat_id"),
         _text("message_id"),
         _int("applied_rev"),
-        _check("ck_chat_message_kind_known", "kind IN ('status', 'film')"),
-        _check("ck_chat_message_shows_something", "applied_rev >= 1"),
+        _check("ck_chat_message_kind_known", "kind IN ('status', 'film', 'line')"),
+        _check("ck_chat_message_shows_a_revision", "applied_rev >= 0"),
         sa.ForeignKeyConstraint(["request_id"], ["request.id"], name="fk_chat_message_request_id"),
         sa.PrimaryKeyConstraint("request_id", "kind", name="pk_chat_message"),
         **STRICT_BY_KEY,
     )
     op.create_index("ix_chat_message_ref", "chat_message", ["platform", "chat_id", "message_id"])
+    op.create_table(
+        "hide_vote",
+        _int("request_id", autoincrement=False),
+        _int("person_id", autoincrement=False),
+        _int("at_ms"),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_hide_vote_person_id"),
+        sa.ForeignKeyConstraint(["request_id"], ["request.id"], name="fk_hide_vote_request_id"),
+        sa.PrimaryKeyConstraint("request_id", "person_id", name="pk_hide_vote"),
+        **STRICT_BY_KEY,
+    )
+    op.create_index("ix_hide_vote_person_id", "hide_vote", ["person_id"])
     op.create_table(
         "ledger",
         _int("id"),
@@ -281,7 +318,39 @@ def upgrade() -> None:
         **STRICT_BY_KEY,
     )
     op.create_index("ix_section_sha256", "section", ["sha256"])
-    op.execute("INSERT INTO queue (id, virtual_ms, queued) VALUES (1, 0, 0)")
+    op.create_table(
+        "link_code",
+        _int("identity_id", autoincrement=False),
+        _text("sha256"),
+        _int("expires_ms"),
+        _check("ck_link_code_sha256_whole", "length(sha256) = 64"),
+        sa.ForeignKeyConstraint(["identity_id"], ["identity.id"], name="fk_link_code_identity_id"),
+        sa.PrimaryKeyConstraint("identity_id", name="pk_link_code"),
+        sa.UniqueConstraint("sha256", name="uq_link_code_sha256"),
+        **STRICT_BY_KEY,
+    )
+    op.create_table(
+        "link_guess",
+        _int("identity_id", autoincrement=False),
+        _int("since_ms"),
+        _int("guesses"),
+        _check("ck_link_guess_counted", "guesses >= 1"),
+        sa.ForeignKeyConstraint(["identity_id"], ["identity.id"], name="fk_link_guess_identity_id"),
+        sa.PrimaryKeyConstraint("identity_id", name="pk_link_guess"),
+        **STRICT_BY_KEY,
+    )
+    op.create_table(
+        "chat_move",
+        _text("platform"),
+        _text("old_id"),
+        _text("new_id"),
+        _int("moved_ms"),
+        _check("ck_chat_move_elsewhere", "old_id <> new_id"),
+        sa.PrimaryKeyConstraint("platform", "old_id", name="pk_chat_move"),
+        **STRICT_BY_KEY,
+    )
+    op.create_index("ix_chat_move_new", "chat_move", ["platform", "new_id"])
+    op.execute("INSERT INTO queue (id, virtual_ms, queued, est_ms, stood_ms) VALUES (1, 0, 0, 0, 0)")
 
 
 def _int(name: str, *, nullable: bool = False, **options: Any) -> sa.Column[int]:
