@@ -1,0 +1,301 @@
+"""Discord as the port sees it: post, edit, deliver, remove, tell. Everything with the bot's own token."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import discord
+
+from bot.chat import ChatUnavailable, Limits, MessageGone, PlaceClosed, Slip, View
+from bot.delivery import Ladder
+from bot.discord.answers import PLATFORM, ref
+from bot.discord.controls import controls, film_ids, is_film, status_ids
+from bot.discord.errors import TooLarge, translated
+from bot.discord.memory import Memory
+from bot.discord.permissions import Interaction
+from bot.discord.text import ALT_TEXT_CHARS_MAX, content, small_print
+from storage.clock import Clock
+from storage.jobs import JobState, Member, MessageRef, Place
+from storage.settings import Settings
+
+UPLOAD_FLOOR_BYTES = 10 * 2**20
+"""What every server takes, whatever Discord's documents say at the time."""
+EDITABLE_MS = 55 * 60_000
+"""Edits of messages older than an hour are throttled: such a message is replaced a little earlier."""
+NONCE_MS = 60_000
+"""Discord remembers a nonce for some minutes. What is older than this is looked for before it is posted again."""
+NOT_READY_S = 2.0
+REROLL_EMOJI = "🔁"
+FRESH_MAX = 2000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Greeting:
+    """A placeholder's first status on its way, or there."""
+
+    rev: int
+    task: asyncio.Task[bool]
+    """Whether Discord took it."""
+
+
+class DiscordChat:
+    """Implements `bot.chat.Chat` over a client that comes and goes: without one, everything is unavailable."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._client: discord.Client | None = None
+        self._memory = Memory()
+        # Placeholders whose first edit goes through their interaction: that ends "thinking…" in the documented way,
+        # and spares the channel's few edits where two hundred members ask at once.
+        self._fresh: OrderedDict[str, Interaction] = OrderedDict()
+        self._greetings: OrderedDict[str, _Greeting] = OrderedDict()
+        self._seeding: set[asyncio.Task[None]] = set()
+
+    @property
+    def platform(self) -> str:
+        return PLATFORM
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(edit_interval_s=5.0, media_interval_s=15.0, upload_bytes_max=UPLOAD_FLOOR_BYTES)
+
+    def connect(self, client: discord.Client | None) -> None:
+        """Speak through this client from now on; None while there is no connection."""
+        self._client = client
+
+    def welcome(self, message: MessageRef, interaction: Interaction) -> None:
+        """The placeholder that an interaction has just been answered with."""
+        self._fresh[message.message_id] = interaction
+        while len(self._fresh) > FRESH_MAX:
+            self._fresh.popitem(last=False)
+
+    async def post(self, place: Place, view: View, *, nonce: str) -> MessageRef:
+        wanted = status_ids(view.status.request_id)
+        if (stands := await self._standing(place, wanted, since_ms=view.status.created_ms)) is not None:
+            await self.edit(stands, view)
+            return stands
+        async with self._files(view) as files:
+            with translated():
+                message = await self.channel(place.chat_id, place.community_id).send(
+                    content(view.text), files=files, view=controls(view), nonce=nonce
+                )
+        return ref(place.chat_id, message.id)
+
+    async def greet(self, message: MessageRef, view: View) -> None:
+        """Put the first status into a placeholder at once, before the relay comes to it among everything else."""
+        interaction = self._fresh.pop(message.message_id, None)
+        if interaction is None:
+            return  # the relay was faster
+        task = asyncio.create_task(_answer(interaction, view), name="greet")
+        self._greetings[message.message_id] = _Greeting(view.status.rev, task)
+        while len(self._greetings) > FRESH_MAX:
+            self._greetings.popitem(last=False)
+        await asyncio.shield(task)
+
+    async def edit(self, ref: MessageRef, view: View) -> None:
+        if is_film(view):
+            await self._edit_film(ref, view)
+            return
+        if self._too_old(ref):
+            await self.remove(ref)
+            raise MessageGone
+        if await self._greeted(ref, view):
+            return
+        interaction = self._fresh.pop(ref.message_id, None)
+        if interaction is not None and view.media is None and await _answer(interaction, view):
+            return
+        async with self._files(view) as files:
+            # Text alone leaves a preview where it is; what is over has none.
+            running = view.status.state is JobState.RUNNING
+            attachments = files if files or not running else discord.utils.MISSING
+            with translated():
+                await self.message(ref).edit(content=content(view.text), attachments=attachments, view=controls(view))
+
+    async def deliver(self, place: Place, view: View, *, nonce: str, slip: Slip, anew: bool = False) -> MessageRef:
+        """The film with its buttons, its requester mentioned, as large as the server takes it. One call: no slip.
+
+        anew: also where the film stands there already.
+        """
+        status = view.status
+        wanted = film_ids(status.request_id)
+        since_ms = status.ended_ms or status.created_ms
+        if not anew and (stands := await self._standing(place, wanted, since_ms=since_ms)) is not None:
+            return stands
+        channel = self.channel(place.chat_id, place.community_id)
+        called = [] if view.mention is None else [discord.Object(int(view.mention.user_id))]
+        before = "" if view.mention is None else f"<@{view.mention.user_id}> "
+        async with self._ladder(place, view) as ladder:
+            while True:
+                parcel = await ladder.rung()
+                try:
+                    async with _opened(parcel.files, view) as files:
+                        with translated():
+                            message = await channel.send(
+                                content(view.text, before=before, after=small_print(parcel.reduced)),
+                                files=files,
+                                view=controls(view),
+                                nonce=nonce,
+                                allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=called),
+                            )
+                    break
+                except TooLarge:
+                    ladder.refused()
+        self._seed(message)
+        return ref(place.chat_id, message.id)
+
+    async def remove(self, ref: MessageRef) -> None:
+        self._fresh.pop(ref.message_id, None)
+        try:
+            with translated():
+                await self.message(ref).delete()
+        except MessageGone:
+            return
+
+    async def tell(self, member: Member, text: str) -> bool:
+        try:
+            with translated():
+                channel = await self._connected().create_dm(discord.Object(int(member.user_id)))
+                await channel.send(content(text))
+        except (PlaceClosed, ChatUnavailable, MessageGone, discord.HTTPException) as exc:
+            log.info("not told privately", extra={"reason": exc})
+            return False
+        return True
+
+    def upload_bytes_max(self, place: Place) -> int:
+        """What the place takes in one message, as far as it is known."""
+        if not place.community_id.isdecimal():
+            return UPLOAD_FLOOR_BYTES
+        guild = self._connected().get_guild(int(place.community_id))
+        return UPLOAD_FLOOR_BYTES if guild is None else max(UPLOAD_FLOOR_BYTES, guild.filesize_limit)
+
+    async def _greeted(self, ref: MessageRef, view: View) -> bool:
+        """Whether this very revision was shown by `greet`. Waits for it: two edits under way could change places."""
+        greeting = self._greetings.pop(ref.message_id, None)
+        if greeting is None:
+            return False
+        taken = await asyncio.shield(greeting.task)
+        return taken and greeting.rev == view.status.rev and view.media is None
+
+    async def _edit_film(self, ref: MessageRef, view: View) -> None:
+        """A film that is covered now: its files go up again, under names that cover them."""
+        place = view.status.place
+        async with self._ladder(place, view) as ladder:
+            while True:
+                parcel = await ladder.rung()
+                try:
+                    async with _opened(parcel.files, view) as files:
+                        with translated():
+                            await self.message(ref).edit(attachments=files, view=controls(view))
+                    return
+                except TooLarge:
+                    ladder.refused()
+
+    async def _standing(self, place: Place, wanted: Collection[str], *, since_ms: int) -> MessageRef | None:
+        """A message that an earlier try has posted, where its nonce may be forgotten."""
+        if self._clock.now_ms() - since_ms < NONCE_MS:
+            return None
+        client = self._connected()
+        channel = self.channel(place.chat_id, place.community_id)
+        try:
+            with translated():
+                found = await self._memory.find(channel, _me(client), wanted)
+        except PlaceClosed:
+            # Nothing can be read here; whether something can be posted, the post itself finds out.
+            return None
+        return None if found is None else ref(place.chat_id, found)
+
+    def _too_old(self, ref: MessageRef) -> bool:
+        posted = discord.utils.snowflake_time(int(ref.message_id))
+        return self._clock.now_ms() - posted.timestamp() * 1000 > EDITABLE_MS
+
+    def _ladder(self, place: Place, view: View) -> Ladder:
+        return Ladder(view, bytes_max=self.upload_bytes_max(place), form=self._settings.form(place.community_id))
+
+    @asynccontextmanager
+    async def _files(self, view: View) -> AsyncGenerator[list[discord.File]]:
+        async with _opened(() if view.media is None else (view.media,), view) as files:
+            yield files
+
+    def _seed(self, message: discord.Message) -> None:
+        """Show how it is done: members need only press the 🔁. Nothing waits for it."""
+        task = asyncio.create_task(_react(message))
+        self._seeding.add(task)
+        task.add_done_callback(self._seeding.discard)
+
+    @property
+    def connected(self) -> bool:
+        """Logged in, with the list of servers complete: before that nobody knows what a server takes."""
+        client = self._client
+        return client is not None and client.is_ready() and not client.is_closed()
+
+    def _connected(self) -> discord.Client:
+        if self._client is None or not self.connected:
+            raise ChatUnavailable("not connected", after_s=NOT_READY_S)
+        return self._client
+
+    def channel(self, chat_id: str, community_id: str = "") -> discord.PartialMessageable:
+        guild_id = int(community_id) if community_id.isdecimal() else None
+        return self._connected().get_partial_messageable(int(chat_id), guild_id=guild_id)
+
+    def message(self, ref: MessageRef) -> discord.PartialMessage:
+        return self.channel(ref.chat_id).get_partial_message(int(ref.message_id))
+
+
+async def _answer(interaction: Interaction, view: View) -> bool:
+    """Show the view in the interaction's own answer. False where that fails: the bot's token can do the same."""
+    try:
+        await interaction.edit_original_response(content=content(view.text), view=controls(view))
+    except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError):
+        log.info("placeholder not answered through its interaction", extra={"request_id": view.status.request_id})
+        return False
+    return True
+
+
+async def _react(message: discord.Message) -> None:
+    try:
+        with translated():
+            await message.add_reaction(REROLL_EMOJI)
+    except (PlaceClosed, ChatUnavailable, MessageGone, discord.HTTPException) as exc:
+        # The button does the same.
+        log.info("reaction not seeded", extra={"reason": exc})
+
+
+@asynccontextmanager
+async def _opened(paths: Sequence[Path], view: View) -> AsyncGenerator[list[discord.File]]:
+    """Files to send: covered where the view says so, described for those who cannot see them."""
+    files = await asyncio.to_thread(_open, paths, view)
+    try:
+        yield files
+    finally:
+        for file in files:
+            file.close()
+
+
+def _open(paths: Sequence[Path], view: View) -> list[discord.File]:
+    request_id = view.status.request_id
+    return [
+        discord.File(
+            path,
+            filename=f"film-{request_id}{path.suffix}",
+            spoiler=view.spoiler,
+            description=view.alt_text[:ALT_TEXT_CHARS_MAX] or None,
+        )
+        for path in paths
+    ]
+
+
+def _me(client: discord.Client) -> int:
+    user = client.user
+    if user is None:
+        raise ChatUnavailable("not logged in", after_s=NOT_READY_S)
+    return user.id

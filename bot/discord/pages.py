@@ -1,0 +1,161 @@
+"""/queue, /quota, /history and /help: answers for one member, whose controls hold all they need in their ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+
+import discord
+from discord import app_commands
+
+from bot.chat import Slip
+from bot.desk import Asker
+from bot.discord.answers import guarded, idem_of, member_of, place_of, reply, words_of
+from bot.discord.controls import OURS
+from bot.discord.front import Front, front_of
+from bot.discord.permissions import Interaction, check_interaction
+from bot.discord.text import content
+from bot.discord.translation import said
+from bot.wording import en
+from bot.wording.pages import history_page, queue_page, quota_page
+from bot.wording.table import Table
+from storage.errors import RequestRejected
+from storage.jobs import JobState, MessageRef, Status
+
+QUEUE_SHOWN = 10
+PAGE_FILMS = 8
+LABEL_CHARS_MAX = 100
+PAGE_ID = r"fb:page:(?P<before>[0-9]{1,18})"
+"""The page of films below this number; 0 for the newest."""
+AGAIN_ID = r"fb:again"
+NONCE_CHARS_MAX = 25
+
+
+def style_choices() -> list[app_commands.Choice[str]]:
+    return [app_commands.Choice(name=said(f"styles.{key}.name"), value=key) for key in en.TABLE.styles]
+
+
+async def show_queue(front: Front, interaction: Interaction) -> None:
+    """What is drawn and what waits in this community, the member's own films marked."""
+    async with guarded(interaction, front.clock):
+        here, me = place_of(interaction), member_of(interaction)
+        films = [status for status in await front.desk.queue() if status.place.community_id == here.community_id]
+        await reply(interaction, queue_page(words_of(interaction), films[:QUEUE_SHOWN], me, count=len(films)))
+
+
+async def show_quota(front: Front, interaction: Interaction) -> None:
+    async with guarded(interaction, front.clock):
+        allowance = await front.desk.allowance(member_of(interaction), place_of(interaction).community_id)
+        await reply(interaction, quota_page(words_of(interaction), allowance))
+
+
+async def show_help(front: Front, interaction: Interaction) -> None:
+    async with guarded(interaction, front.clock):
+        await reply(interaction, words_of(interaction).discord.help_text)
+
+
+async def show_history(front: Front, interaction: Interaction) -> None:
+    async with guarded(interaction, front.clock):
+        text, view = await _page(front, interaction, before_id=None)
+        await reply(interaction, text, view=view)
+
+
+class PageButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=PAGE_ID):
+    """Turns a page of the history in place."""
+
+    def __init__(self, before_id: int, label: str = "…", emoji: str | None = None) -> None:
+        item = discord.ui.Button[discord.ui.View](
+            label=label, emoji=emoji, custom_id=f"{OURS}page:{before_id}", style=discord.ButtonStyle.secondary
+        )
+        super().__init__(item)
+        self._before_id = before_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> PageButton:
+        return cls(int(match["before"]))
+
+    async def callback(self, interaction: Interaction) -> None:
+        front = front_of(interaction)
+        async with guarded(interaction, front.clock):
+            text, view = await _page(front, interaction, before_id=self._before_id or None)
+            await interaction.response.edit_message(content=content(text), view=view)
+
+
+class AgainSelect(discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=AGAIN_ID):
+    """Posts a film of the member's own once more, where they are."""
+
+    def __init__(self, words: Table | None = None, films: list[Status] | None = None) -> None:
+        own = (words or en.TABLE).discord
+        options = [
+            discord.SelectOption(
+                label=own.post_again_film.format(request_id=status.request_id),
+                description=status.params.prompt[:LABEL_CHARS_MAX],
+                value=str(status.request_id),
+            )
+            for status in films or ()
+        ]
+        item = discord.ui.Select[discord.ui.View](
+            custom_id=AGAIN_ID, placeholder=own.post_again, options=options or discord.utils.MISSING
+        )
+        super().__init__(item)
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> AgainSelect:
+        return cls()
+
+    async def callback(self, interaction: Interaction) -> None:
+        front = front_of(interaction)
+        if front.first_time(interaction):
+            await post_again(front, interaction)
+
+
+ITEMS = (PageButton, AgainSelect)
+
+
+async def post_again(front: Front, interaction: Interaction) -> None:
+    """The film as a new message here. Nothing is charged; the request's own messages stay what they are."""
+    async with guarded(interaction, front.clock):
+        await interaction.response.defer()
+        words = words_of(interaction)
+        request_id = _chosen(interaction)
+        check_interaction(interaction, words)
+        asker = Asker(member=member_of(interaction), place=place_of(interaction), idem=idem_of(interaction))
+        view = await front.desk.film(request_id, asker)
+        nonce = f"fb.again.{interaction.id}"[-NONCE_CHARS_MAX:]
+        await front.chat.deliver(asker.place, view, nonce=nonce, slip=Slip(begun=None, commit=_nothing), anew=True)
+        await reply(interaction, words.discord.posted_again.format(request_id=request_id))
+
+
+async def _page(front: Front, interaction: Interaction, *, before_id: int | None) -> tuple[str, discord.ui.View]:
+    """The member's films below a number, newest first, and what leads on from there."""
+    words, me = words_of(interaction), member_of(interaction)
+    found = await front.desk.history(me, limit=PAGE_FILMS + 1, before_id=before_id)
+    films = found[:PAGE_FILMS]
+    own = words.discord
+    view = discord.ui.View(timeout=None)
+    kept = [status for status in films if status.state is JobState.DONE and not status.purged and not status.film_lost]
+    if kept:
+        view.add_item(AgainSelect(words, kept))
+    if before_id is not None:
+        view.add_item(PageButton(0, own.newest, "⏮️"))
+    if len(found) > PAGE_FILMS:
+        view.add_item(PageButton(films[-1].request_id, own.earlier, "▶️"))
+    return history_page(words, films), view
+
+
+def _chosen(interaction: Interaction) -> int:
+    """The film that was picked. Raises RequestRejected for what is no number: a list of ours offers nothing else."""
+    data = cast(Mapping[str, Any], interaction.data or {})
+    first = str(next(iter(data.get("values") or ()), ""))
+    if not first.isdecimal() or len(first) > 18:
+        raise RequestRejected(words_of(interaction).discord.forged, field="request")
+    return int(first)
+
+
+async def _nothing(_ref: MessageRef) -> None:
+    """A film that is posted again belongs to no request's messages."""

@@ -1,0 +1,194 @@
+"""Reactions as wishes: 🔁 another seed (taken back: cancelled while queued), ❌ cancel, 🗑️ delete, 🙈 hide.
+
+Raw events, because the messages may be older than this process. What was pressed while the bot was away is lost:
+the buttons do the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import discord
+
+from bot.chat import Action, ChatUnavailable, MessageGone, PlaceClosed
+from bot.desk import Asker
+from bot.discord.answers import PLATFORM, place, ref
+from bot.discord.errors import translated
+from bot.discord.front import Front
+from bot.discord.permissions import check_channel, is_moderator_in
+from bot.discord.text import content
+from bot.wording import table
+from bot.wording.refusals import refusal
+from storage.errors import FlipbookError
+from storage.jobs import JobState, Member, Status
+
+WISHES = {"🔁": Action.REROLL, "❌": Action.CANCEL, "🗑": Action.DELETE, "🙈": Action.HIDE}
+VARIATION = "\ufe0f"
+"""Asks for the coloured form of a sign; some clients send it, some do not."""
+REFUSALS_EVERY_MS = 3_600_000
+"""A reaction cannot be answered in private: one short refusal for each member in this time."""
+REFUSAL_SHOWN_S = 30.0
+HANDS_MAX = 10_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Hand:
+    """One member's 🔁 on one message."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    takes: int = 0
+    """How often it was taken back: pressing again is then a new wish, a redelivered press is not."""
+
+
+class Reactions:
+    """Of one connection."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        # A session replays its own events only: a press in another session is another press.
+        self._session = f"{front.clock.now_ms():x}"
+        self._hands: OrderedDict[tuple[int, int], _Hand] = OrderedDict()
+        self._refused_ms: OrderedDict[int, int] = OrderedDict()
+
+    async def added(self, client: discord.Client, event: discord.RawReactionActionEvent) -> None:
+        wish = wish_of(event)
+        if wish is None or _is_bot(client, event) or self._front.closing:
+            return
+        request_id = await self._front.desk.request_of(ref(event.channel_id, event.message_id))
+        if request_id is None:
+            return
+        member = await _member(client, event)
+        if member is None:
+            return
+        hand = self._hand(event)
+        async with hand.lock:
+            try:
+                await self._grant(client, event, wish, request_id, member, hand.takes)
+            except FlipbookError as exc:
+                await self._refuse(client, event, member, exc)
+            except (ChatUnavailable, PlaceClosed) as exc:
+                log.info("messages not taken away", extra={"request_id": request_id, "reason": exc})
+
+    async def removed(self, event: discord.RawReactionActionEvent) -> None:
+        """A 🔁 taken back cancels what it asked for, while that is queued."""
+        if wish_of(event) is not Action.REROLL:
+            return
+        request_id = await self._front.desk.request_of(ref(event.channel_id, event.message_id))
+        if request_id is None:
+            return
+        hand = self._hand(event)
+        async with hand.lock:
+            hand.takes += 1
+            member = Member(platform=PLATFORM, user_id=str(event.user_id), name="")
+            here = place(event.guild_id, event.channel_id, event.user_id)
+            await self._front.desk.unreroll(request_id, member, place=here)
+
+    async def _grant(
+        self,
+        client: discord.Client,
+        event: discord.RawReactionActionEvent,
+        wish: Action,
+        request_id: int,
+        member: Member,
+        take: int,
+    ) -> None:
+        desk = self._front.desk
+        status = await desk.status(request_id)
+        if not _means_something(wish, status):
+            return
+        moderator = _is_moderator(client, event)
+        here = place(event.guild_id, event.channel_id, event.user_id)
+        match wish:
+            case Action.CANCEL:
+                await desk.cancel(request_id, member, everyone=moderator, place=here)
+            case Action.DELETE:
+                for message in await desk.delete(request_id, member, everyone=moderator, place=here):
+                    await self._front.chat.remove(message)
+            case Action.HIDE:
+                await desk.hide(request_id, member, everyone=moderator, place=here)
+            case _:
+                guild = client.get_guild(event.guild_id) if event.guild_id is not None else None
+                if guild is not None:
+                    check_channel(guild, event.channel_id, table(member.locale))
+                idem = f"{PLATFORM}:{client.application_id}:{event.message_id}:{event.user_id}:{self._session}.{take}"
+                await desk.reroll(request_id, Asker(member=member, place=here, idem=idem))
+
+    async def _refuse(
+        self, client: discord.Client, event: discord.RawReactionActionEvent, member: Member, error: FlipbookError
+    ) -> None:
+        now_ms = self._front.clock.now_ms()
+        if now_ms - self._refused_ms.get(event.user_id, -REFUSALS_EVERY_MS) < REFUSALS_EVERY_MS:
+            return
+        self._refused_ms[event.user_id] = now_ms
+        while len(self._refused_ms) > HANDS_MAX:
+            self._refused_ms.popitem(last=False)
+        sentence = refusal(error, locale=member.locale, now_ms=now_ms)
+        called = discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(event.user_id)])
+        try:
+            with translated():
+                await client.get_partial_messageable(event.channel_id).send(
+                    content(sentence, before=f"<@{event.user_id}> "),
+                    allowed_mentions=called,
+                    delete_after=REFUSAL_SHOWN_S,
+                )
+        except (PlaceClosed, ChatUnavailable, MessageGone, discord.HTTPException) as exc:
+            log.info("refusal not shown", extra={"reason": exc})
+
+    def _hand(self, event: discord.RawReactionActionEvent) -> _Hand:
+        key = (event.message_id, event.user_id)
+        hand = self._hands.setdefault(key, _Hand())
+        self._hands.move_to_end(key)
+        while len(self._hands) > HANDS_MAX:
+            self._hands.popitem(last=False)
+        return hand
+
+
+def wish_of(event: discord.RawReactionActionEvent) -> Action | None:
+    """What the sign asks for; None for every other sign and for a server's own emoji."""
+    if event.emoji.id is not None:
+        return None
+    return WISHES.get(event.emoji.name.replace(VARIATION, ""))
+
+
+def _means_something(wish: Action, status: Status) -> bool:
+    """❌ below a film and 🔁 below a status are comments, not wishes."""
+    if wish is Action.CANCEL:
+        return not status.state.terminal
+    return status.state is JobState.DONE
+
+
+def _is_bot(client: discord.Client, event: discord.RawReactionActionEvent) -> bool:
+    me = client.user
+    if me is None or event.user_id == me.id:
+        return True
+    if event.message_author_id is not None and event.message_author_id != me.id:
+        return True  # somebody else's message: none of ours
+    if event.guild_id is None:
+        return False
+    # Without a member nobody can say who this is: a server that is not fully known yet.
+    return event.member is None or event.member.bot
+
+
+async def _member(client: discord.Client, event: discord.RawReactionActionEvent) -> Member | None:
+    """Who reacted. Reactions bring no language along: the server's is taken."""
+    user: discord.User | discord.Member | None = event.member or client.get_user(event.user_id)
+    if user is None:
+        try:
+            with translated():
+                user = await client.fetch_user(event.user_id)
+        except (PlaceClosed, ChatUnavailable, MessageGone, discord.HTTPException) as exc:
+            log.info("nobody knows who reacted", extra={"reason": exc})
+            return None
+    guild = client.get_guild(event.guild_id) if event.guild_id is not None else None
+    locale = "en" if guild is None else guild.preferred_locale.value
+    return Member(platform=PLATFORM, user_id=str(user.id), name=user.display_name, locale=locale)
+
+
+def _is_moderator(client: discord.Client, event: discord.RawReactionActionEvent) -> bool:
+    guild = client.get_guild(event.guild_id) if event.guild_id is not None else None
+    return guild is not None and event.member is not None and is_moderator_in(guild, event.channel_id, event.member)

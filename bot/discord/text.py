@@ -1,0 +1,41 @@
+"""Plain sentences as Discord shows them: whatever a member wrote stays what it looks like."""
+
+from __future__ import annotations
+
+import re
+
+CONTENT_CHARS_MAX = 2000
+"""Of a message."""
+ALT_TEXT_CHARS_MAX = 1024
+
+_MARKS = re.compile(r"[\\*_~|`<\[\]]|:(?=//)")
+_LINE_STARTS = re.compile(r"^(\s*)(#|>|-|\+|\d+(?=[.)]))", re.MULTILINE)
+
+
+def inert(text: str) -> str:
+    """Without markup, links or mentions. Every mark is shown, none has its meaning."""
+    text = _MARKS.sub(lambda found: "\\" + found[0], text)
+    text = _LINE_STARTS.sub(_line_start, text)
+    # Besides what the allowed mentions forbid: nothing even looks like a call to everybody.
+    return text.replace("@", "@\u200b")
+
+
+def content(text: str, *, before: str = "", after: str = "") -> str:
+    """A message's text: `before` and `after` are ours and may carry markup; `text` is shortened to fit between."""
+    room = CONTENT_CHARS_MAX - len(before) - len(after)
+    shown = inert(text)
+    if len(shown) > room:
+        # A backslash at the cut would escape what follows.
+        shown = shown[: room - 1].rstrip("\\").rstrip() + "…"
+    return before + shown + after
+
+
+def small_print(text: str) -> str:
+    """A line below a message, smaller than the rest."""
+    return f"\n-# {inert(text)}" if text else ""
+
+
+def _line_start(found: re.Match[str]) -> str:
+    space, mark = found[1], found[2]
+    # "1." starts a list too, but a backslash before a digit would itself be shown.
+    return f"{space}{mark}\u200b" if mark.isdigit() else f"{space}\\{mark}"

@@ -1,0 +1,76 @@
+"""Attachments, fetched at once: their addresses expire, and nothing that comes with them is believed.
+
+The library's own reader takes whatever comes, however long it is; this one has a cap in bytes and one in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+
+from bot.wording.discord_words import DiscordWords
+from bot.wording.table import Table
+from storage.errors import RequestRejected
+
+CHUNK_BYTES = 65_536
+AT_ONCE = 8
+"""Downloads at a time: each may hold a whole picture in memory."""
+
+
+class Uploads:
+    """Fetches pictures from Discord's CDN through the same proxy as everything else."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, *, bytes_max: int, seconds_max: float, proxy: str | None
+    ) -> None:
+        """seconds_max: for one attachment, from the request to its last byte."""
+        self._session = session
+        self._bytes_max = bytes_max
+        self._proxy = proxy
+        self._seconds_max = seconds_max
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def fetch(self, url: str, words: Table, *, field: str) -> bytes:
+        """The file's bytes, at most `bytes_max`. Raises RequestRejected with one sentence for the member."""
+        own = words.discord
+        try:
+            async with self._turns, asyncio.timeout(self._seconds_max):
+                return await self._read(url, own, field)
+        except TimeoutError as exc:
+            raise RequestRejected(own.upload_slow.format(seconds=round(self._seconds_max)), field=field) from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise RequestRejected(own.upload_failed, field=field) from exc
+
+    async def _read(self, url: str, own: DiscordWords, field: str) -> bytes:
+        async with self._session.get(url, proxy=self._proxy, allow_redirects=False) as response:
+            if response.status in (403, 404, 410):
+                raise RequestRejected(own.upload_expired, field=field)
+            if response.status != 200:
+                raise RequestRejected(own.upload_failed, field=field)
+            found = bytearray()
+            async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+                found += chunk
+                if len(found) > self._bytes_max:
+                    # Leaving the block closes the connection: the rest is never read.
+                    raise self.too_large(own, field)
+        if not found:
+            raise RequestRejected(own.upload_empty, field=field)
+        return bytes(found)
+
+    def check_claims(self, size: int, content_type: str | None, name: str, words: Table, *, field: str) -> None:
+        """Refuse what the attachment itself says is no picture of ours, before anything is fetched or shown."""
+        own = words.discord
+        if size > self._bytes_max:
+            raise self.too_large(own, field)
+        if size == 0:
+            raise RequestRejected(own.upload_empty, field=field)
+        kind = (content_type or "image/").partition(";")[0].strip().lower()
+        if not kind.startswith("image/"):
+            raise RequestRejected(own.upload_no_picture.format(name=name[:60], kind=kind[:60]), field=field)
+
+    def too_large(self, own: DiscordWords, field: str) -> RequestRejected:
+        most = self._bytes_max / 1_000_000
+        return RequestRejected(
+            own.upload_too_large.format(most=f"{most:.0f}" if most >= 1 else f"{most:.2g}"), field=field
+        )
