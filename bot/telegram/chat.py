@@ -1,0 +1,389 @@
+"""Telegram as the port sees it: post, edit, deliver, remove, tell.
+
+Telegram knows no nonces: a call whose answer is lost may have been done. So nothing here repeats a call by itself, and
+the one message that must never stand twice, the film, is made of a line whose number is committed before the film goes
+into it. Filling the line again shows the same film again, in the same message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from telegram import (
+    InlineKeyboardMarkup,
+    InputMediaAnimation,
+    InputMediaVideo,
+    LinkPreviewOptions,
+    Message,
+    ReplyParameters,
+)
+from telegram.error import BadRequest, ChatMigrated, TelegramError
+from telegram.ext import ExtBot
+
+from bot.chat import Action, ChatUnavailable, Limits, MessageGone, PlaceClosed, Slip, View
+from bot.delivery import Ladder, Parcel
+from bot.desk import Desk
+from bot.telegram import errors
+from bot.telegram.budget import Priority
+from bot.telegram.controls import keyboard
+from bot.telegram.errors import TooLarge, says, translate
+from bot.telegram.origin import Origin, read_origin
+from bot.telegram.text import CAPTION_CHARS_MAX, TEXT_CHARS_MAX, Told, calling, inert, shortened
+from bot.wording import table
+from storage.jobs import FPS, JobState, Member, MessageRef, Place, Status
+from storage.settings import Form, Settings
+
+CLOUD_BYTES_MAX = 50_000_000
+LOCAL_BYTES_MAX = 2_000_000_000
+ANIMATION_S_MAX = 10
+"""Longer films are videos: with a time line, and played while they load."""
+REFRESH_S = 15.0
+"""Between edits that later ones cover: four a minute in a chat."""
+UPLOAD_S = 180.0
+"""For one film, from its first byte to Telegram's answer."""
+NOT_CONNECTED_S = 2.0
+MOVED_S = 1.0
+SHOWN_MAX = 5_000
+NOWHERE = "0"
+"""No message has this number."""
+
+log = logging.getLogger(__name__)
+
+
+class TelegramChat:
+    """Implements `bot.chat.Chat` over a bot that comes and goes: without one, everything is unavailable."""
+
+    def __init__(self, desk: Desk, settings: Settings, *, refresh_s: float = REFRESH_S) -> None:
+        self._desk = desk
+        self._settings = settings
+        self._refresh_s = refresh_s
+        self._bot: ExtBot[Priority] | None = None
+        # What our messages show, as far as this process knows. Lost in a restart, then found out.
+        self._shown: OrderedDict[tuple[str, str], _Shown] = OrderedDict()
+
+    @property
+    def platform(self) -> str:
+        return "telegram"
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(edit_interval_s=self._refresh_s, media_interval_s=self._refresh_s, upload_bytes_max=self._upload_bytes_max)
+
+    def connect(self, bot: ExtBot[Priority] | None) -> None:
+        """Speak through this bot from now on; None while there is no connection."""
+        self._bot = bot
+
+    async def post(self, place: Place, view: View, *, nonce: str) -> MessageRef:
+        """The photo itself with the words below it, shown by its file_id; words alone where it was no photo."""
+        if view.status.state is JobState.DONE and not view.status.film_lost:
+            # The relay asks for a message that may stand already, to take it away. Telegram cannot be asked, and one
+            # that is posted only to go again helps nobody.
+            return MessageRef(platform=self.platform, chat_id=place.chat_id, message_id=NOWHERE)
+        origin = read_origin(view.status.origin)
+        async with self._telling(place.chat_id, moved=_later()) as bot:
+            message = await self._post(bot, place, view, origin)
+        return self._ref(message, _Shown(plain=not message.photo, text=view.text, actions=view.actions))
+
+    async def edit(self, ref: MessageRef, view: View) -> None:
+        if view.status.state.terminal and view.media is not None:
+            # A film that is covered now.
+            await self._fill(ref, view.status.place, view)
+            return
+        known = self._shown.get((ref.chat_id, ref.message_id))
+        if view.media is None and known is not None and (known.text, known.actions) == (view.text, view.actions):
+            return
+        priority = Priority.FINAL if view.status.state.terminal else Priority.PREVIEW
+        markup = keyboard(view)
+        async with self._telling(ref.chat_id, moved=MessageGone()) as bot:
+            try:
+                if view.media is None:
+                    plain = await self._edit_words(bot, ref, inert(view.text), markup, priority)
+                else:
+                    media = await _preview(view.media, view)
+                    await self._edit_media(bot, ref, media, markup, priority)
+                    plain = False
+            except BadRequest as exc:
+                if not says(exc, errors.UNCHANGED):
+                    raise
+                return
+        self._remember(ref, _Shown(plain=plain, text=view.text, actions=view.actions))
+
+    async def deliver(self, place: Place, view: View, *, nonce: str, slip: Slip) -> MessageRef:
+        """A line that calls its requester, then the film in its place."""
+        line = slip.begun or await self._begin(place, view, slip)
+        try:
+            await self._fill(line, place, view)
+        except MessageGone:
+            # Somebody took the line away, or the group has become another one.
+            line = await self._begin(place, view, slip)
+            await self._fill(line, place, view)
+        return line
+
+    async def remove(self, ref: MessageRef) -> None:
+        await self.take_away(ref)
+
+    async def take_away(self, ref: MessageRef) -> bool:
+        """Remove a message; False where Telegram lets nobody do so any more, after two days: then its buttons go."""
+        if ref.message_id == NOWHERE:
+            return True
+        self._shown.pop((ref.chat_id, ref.message_id), None)
+        try:
+            async with self._telling(ref.chat_id, moved=MessageGone()) as bot:
+                try:
+                    await bot.delete_message(int(ref.chat_id), int(ref.message_id))
+                except BadRequest as exc:
+                    if not says(exc, errors.TOO_OLD_TO_DELETE):
+                        raise
+                    await bot.edit_message_reply_markup(
+                        int(ref.chat_id), int(ref.message_id), reply_markup=None, rate_limit_args=Priority.STATE
+                    )
+                    return False
+        except MessageGone:
+            return True
+        return True
+
+    async def tell(self, member: Member, text: str) -> bool:
+        if not member.user_id.isdecimal():
+            return False
+        try:
+            async with self._telling(member.user_id, moved=MessageGone()) as bot:
+                await bot.send_message(
+                    int(member.user_id), shortened(inert(text), TEXT_CHARS_MAX), rate_limit_args=Priority.STATE
+                )
+        except (ChatUnavailable, MessageGone, PlaceClosed, TelegramError) as exc:
+            log.info("not told privately", extra={"kind": type(exc).__name__})
+            return False
+        return True
+
+    async def moved(self, old_chat_id: str, new_chat_id: str) -> None:
+        """A group has become a supergroup, under another number: everything of it goes along."""
+        if await self._desk.move_chat(self.platform, old_chat_id, new_chat_id):
+            log.info("a group has become a supergroup", extra={"old": old_chat_id, "new": new_chat_id})
+
+    async def form(self, status: Status) -> Form:
+        """As what a film goes out: as its requester asked, else as its community wishes."""
+        if read_origin(status.origin).gif:
+            return "gif"
+        # A silent MP4 plays by itself here, and is smaller and better than a GIF: one of the two is enough.
+        former = await self._desk.former_chats(self.platform, status.place.community_id)
+        known = (name for name in (status.place.community_id, *former) if name in self._settings.community)
+        wished = self._settings.form(next(known, status.place.community_id))
+        return "gif" if wished == "gif" else "mp4"
+
+    @property
+    def _upload_bytes_max(self) -> int:
+        return LOCAL_BYTES_MAX if self._settings.telegram.local_mode else CLOUD_BYTES_MAX
+
+    @asynccontextmanager
+    async def _telling(self, chat_id: str, *, moved: Exception) -> AsyncGenerator[ExtBot[Priority]]:
+        """The bot, and its errors in the relay's words. moved: what to raise where the group has another number now."""
+        bot = self._bot
+        if bot is None:
+            raise ChatUnavailable("not connected", after_s=NOT_CONNECTED_S)
+        try:
+            yield bot
+        except ChatMigrated as exc:
+            await self.moved(chat_id, str(exc.new_chat_id))
+            raise moved from exc
+        except TelegramError as exc:
+            raise translate(exc) from exc
+
+    async def _post(self, bot: ExtBot[Priority], place: Place, view: View, origin: Origin) -> Message:
+        chat_id, text, markup = int(place.chat_id), inert(view.text), keyboard(view)
+        common: dict[str, Any] = {
+            "reply_markup": markup,
+            "reply_parameters": _reply_to(origin),
+            "message_thread_id": origin.topic,
+            "rate_limit_args": Priority.STATE,
+        }
+        if origin.photo:
+            try:
+                return await bot.send_photo(
+                    chat_id,
+                    origin.photo,
+                    caption=shortened(text, CAPTION_CHARS_MAX),
+                    has_spoiler=view.spoiler,
+                    **common,
+                )
+            except BadRequest as exc:
+                # The photo has expired, or photos are not allowed here: the words are what counts.
+                if not says(exc, *errors.BAD_FILE, "photo"):
+                    raise
+        return await bot.send_message(
+            chat_id,
+            shortened(text, TEXT_CHARS_MAX),
+            link_preview_options=LinkPreviewOptions(is_disabled=True),
+            **common,
+        )
+
+    async def _begin(self, place: Place, view: View, slip: Slip) -> MessageRef:
+        """The line, committed. A call whose answer is lost leaves an orphan line at worst, never a second film."""
+        origin = read_origin(view.status.origin)
+        told = _line(view)
+        async with self._telling(place.chat_id, moved=_later()) as bot:
+            message = await bot.send_message(
+                int(place.chat_id),
+                told.text,
+                entities=told.entities,
+                message_thread_id=origin.topic,
+                reply_parameters=_reply_to(origin),
+                rate_limit_args=Priority.FINAL,
+            )
+        line = self._ref(message, _Shown(plain=True))
+        await slip.begin(line)
+        return line
+
+    async def _fill(self, line: MessageRef, place: Place, view: View) -> None:
+        """Put the film into its message, as large as Telegram takes it."""
+        form = await self.form(view.status)
+        async with Ladder(view, bytes_max=self._upload_bytes_max, form=form) as ladder:
+            while True:
+                parcel = await ladder.rung()
+                media = await _film(parcel, view)
+                try:
+                    async with self._telling(line.chat_id, moved=MessageGone()) as bot:
+                        try:
+                            await self._edit_media(bot, line, media, keyboard(view), Priority.FINAL)
+                        except BadRequest as exc:
+                            if not says(exc, errors.UNCHANGED):
+                                raise
+                    return
+                except TooLarge:
+                    ladder.refused()
+
+    async def _edit_words(
+        self,
+        bot: ExtBot[Priority],
+        ref: MessageRef,
+        text: str,
+        markup: InlineKeyboardMarkup | None,
+        priority: Priority,
+    ) -> bool:
+        """A caption or a text: which of them, Telegram says where it is not known any more. Whether it is a text."""
+        known = self._shown.get((ref.chat_id, ref.message_id))
+        plain = known is not None and known.plain
+        for as_text in (plain, not plain):
+            try:
+                if as_text:
+                    await bot.edit_message_text(
+                        shortened(text, TEXT_CHARS_MAX),
+                        chat_id=int(ref.chat_id),
+                        message_id=int(ref.message_id),
+                        reply_markup=markup,
+                        link_preview_options=LinkPreviewOptions(is_disabled=True),
+                        rate_limit_args=priority,
+                    )
+                else:
+                    await bot.edit_message_caption(
+                        chat_id=int(ref.chat_id),
+                        message_id=int(ref.message_id),
+                        caption=shortened(text, CAPTION_CHARS_MAX),
+                        reply_markup=markup,
+                        rate_limit_args=priority,
+                    )
+            except BadRequest as exc:
+                if not says(exc, errors.NO_CAPTION, errors.NO_TEXT):
+                    raise
+            else:
+                return as_text
+        raise MessageGone
+
+    async def _edit_media(
+        self,
+        bot: ExtBot[Priority],
+        ref: MessageRef,
+        media: InputMediaAnimation | InputMediaVideo,
+        markup: InlineKeyboardMarkup | None,
+        priority: Priority,
+    ) -> None:
+        await bot.edit_message_media(
+            media,
+            chat_id=int(ref.chat_id),
+            message_id=int(ref.message_id),
+            reply_markup=markup,
+            write_timeout=UPLOAD_S,
+            read_timeout=UPLOAD_S,
+            rate_limit_args=priority,
+        )
+
+    def _ref(self, message: Message, shown: _Shown) -> MessageRef:
+        found = MessageRef(platform=self.platform, chat_id=str(message.chat.id), message_id=str(message.message_id))
+        self._remember(found, shown)
+        return found
+
+    def _remember(self, ref: MessageRef, shown: _Shown) -> None:
+        key = ref.chat_id, ref.message_id
+        self._shown[key] = shown
+        self._shown.move_to_end(key)
+        while len(self._shown) > SHOWN_MAX:
+            self._shown.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """One message."""
+
+    plain: bool
+    """A text: that is edited by another call than a caption."""
+    text: str = ""
+    actions: tuple[Action, ...] = ()
+
+
+def _later() -> ChatUnavailable:
+    """The group has moved: the relay comes back with its new number."""
+    return ChatUnavailable("the group has moved", after_s=MOVED_S)
+
+
+def _line(view: View) -> Told:
+    words = table(view.status.member.locale)
+    return calling(words.telegram.film_line, view.mention or view.status.member, chars_max=TEXT_CHARS_MAX)
+
+
+def _reply_to(origin: Origin) -> ReplyParameters | None:
+    if origin.reply_to is None:
+        return None
+    return ReplyParameters(message_id=origin.reply_to, allow_sending_without_reply=True)
+
+
+async def _preview(path: Path, view: View) -> InputMediaAnimation:
+    content = await asyncio.to_thread(path.read_bytes)
+    caption = shortened(inert(view.text), CAPTION_CHARS_MAX)
+    return InputMediaAnimation(content, caption=caption, filename="preview.gif", has_spoiler=view.spoiler)
+
+
+async def _film(parcel: Parcel, view: View) -> InputMediaAnimation | InputMediaVideo:
+    """An animation plays by itself and again and again; a video is played while it loads."""
+    path = parcel.files[0]
+    content = await asyncio.to_thread(path.read_bytes)
+    text = view.text if not parcel.reduced else f"{view.text}\n{parcel.reduced}"
+    template = "{name}: {text}" if view.mention is not None else "{text}"
+    told = calling(template, view.mention or view.status.member, chars_max=CAPTION_CHARS_MAX, text=text)
+    result = view.status.result
+    seconds = 0.0 if result is None else result.frames / FPS
+    if path.suffix == ".gif" or seconds <= ANIMATION_S_MAX:
+        return InputMediaAnimation(
+            content,
+            caption=told.text,
+            caption_entities=told.entities,
+            duration=round(seconds) or None,
+            filename=f"film-{view.status.request_id}{path.suffix}",
+            has_spoiler=view.spoiler,
+        )
+    return InputMediaVideo(
+        content,
+        caption=told.text,
+        caption_entities=told.entities,
+        duration=round(seconds),
+        width=None if result is None else result.width,
+        height=None if result is None else result.height,
+        supports_streaming=True,
+        filename=f"film-{view.status.request_id}{path.suffix}",
+        has_spoiler=view.spoiler,
+    )

@@ -1,0 +1,132 @@
+"""The other commands: /queue, /quota, /history, /cancel, /help, /privacy, /link."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message
+
+from bot.telegram.controls import history_keyboard
+from bot.telegram.front import Front, Spot, ref, say
+from bot.telegram.text import inert
+from bot.wording import pages
+from storage.jobs import JobState, Status
+
+QUEUE_SHOWN = 10
+PAGE_FILMS = 6
+
+Run = Callable[[Front, Spot, Message, str], Awaitable[None]]
+
+
+async def show_queue(front: Front, spot: Spot, message: Message, rest: str) -> None:
+    """What is drawn and what waits here, the member's own films marked."""
+    here = spot.place.community_id
+    films = [status for status in await front.desk.queue() if status.place.community_id == here]
+    await say(front, spot, inert(pages.queue_page(spot.words, films[:QUEUE_SHOWN], spot.member, count=len(films))))
+
+
+async def show_quota(front: Front, spot: Spot, message: Message, rest: str) -> None:
+    allowance = await front.desk.allowance(spot.member, spot.place.community_id)
+    await say(front, spot, pages.quota_page(spot.words, allowance))
+
+
+async def show_history(front: Front, spot: Spot, message: Message, rest: str) -> None:
+    """In private alone: what somebody has asked for is nobody else's business."""
+    if not spot.private:
+        await _elsewhere(front, spot, "history")
+        return
+    text, markup = await history(front, spot, before_id=None)
+    await say(front, spot, text, markup=markup)
+
+
+async def history(front: Front, spot: Spot, *, before_id: int | None) -> tuple[str, InlineKeyboardMarkup | None]:
+    """The member's films below a number, newest first, and what leads on from there."""
+    found = await front.desk.history(spot.member, limit=PAGE_FILMS + 1, before_id=before_id)
+    films = found[:PAGE_FILMS]
+    kept = [status for status in films if status.state is JobState.DONE and not status.purged and not status.film_lost]
+    earlier = films[-1].request_id if len(found) > PAGE_FILMS else None
+    return inert(pages.history_page(spot.words, films)), history_keyboard(spot.words, kept, before_id=earlier)
+
+
+async def cancel(front: Front, spot: Spot, message: Message, rest: str) -> None:
+    """The film that is replied to, the one whose number is given, or the only one that is open here."""
+    own = spot.words.telegram
+    wanted = await _wanted(front, spot, message, rest)
+    if wanted is None:
+        open_films = [status for status in await front.desk.queue() if _is_own(status, spot)]
+        if not open_films:
+            await say(front, spot, own.cancel_none)
+            return
+        if len(open_films) > 1:
+            numbers = ", ".join(f"/cancel {status.request_id}" for status in open_films[:PAGE_FILMS])
+            await say(front, spot, own.cancel_which.format(numbers=numbers))
+            return
+        wanted = open_films[0].request_id
+    everyone = await front.standing.is_moderator(spot.chat_id, int(spot.member.user_id))
+    status = await front.desk.cancel(wanted, spot.member, everyone=everyone, place=spot.place)
+    ended = status.state.terminal
+    await say(front, spot, (own.cancel_done if ended else own.cancel_wished).format(request_id=wanted))
+
+
+async def show_help(front: Front, spot: Spot, message: Message, rest: str) -> None:
+    await say(front, spot, spot.words.telegram.help_text.format(username=front.bot.username))
+
+
+async def show_privacy(front: Front, spot: Spot, message: Message, rest: str) -> None:
+    await say(front, spot, pages.privacy_page(spot.words, front.settings.retention))
+
+
+async def start(front: Front, spot: Spot, message: Message, rest: str) -> None:
+    """The first word in private, and what a link of ours carries along."""
+    wanted = COMMANDS.get(rest.strip().lower())
+    await (wanted or show_help)(front, spot, message, "")
+
+
+async def link(front: Front, spot: Spot, message: Message, rest: str) -> None:
+    """A code for the other platform, or the code of the other platform. A group would hand it to everybody."""
+    own = spot.words.telegram
+    code = rest.strip()
+    if not spot.private:
+        if code:
+            await front.desk.links.spoil(code)
+        await _elsewhere(front, spot, "link")
+        return
+    if code:
+        await front.desk.links.redeem(spot.member, code)
+        await say(front, spot, own.link_done)
+        return
+    offer = await front.desk.links.offer(spot.member)
+    await say(front, spot, own.link_code.format(code=offer.code, minutes=offer.minutes))
+
+
+async def _elsewhere(front: Front, spot: Spot, command: str) -> None:
+    own = spot.words.telegram
+    button = InlineKeyboardButton(own.private_button, url=f"https://t.me/{front.bot.username}?start={command}")
+    await say(front, spot, own.in_private, markup=InlineKeyboardMarkup([[button]]))
+
+
+async def _wanted(front: Front, spot: Spot, message: Message, rest: str) -> int | None:
+    number = rest.strip().lstrip("#")
+    if number.isdecimal() and len(number) <= 18:
+        return int(number)
+    replied = message.reply_to_message
+    if replied is None:
+        return None
+    return await front.desk.request_of(ref(spot.chat_id, replied.message_id))
+
+
+def _is_own(status: Status, spot: Spot) -> bool:
+    same_place = status.place.community_id == spot.place.community_id
+    return same_place and (status.member.platform, status.member.user_id) == (spot.member.platform, spot.member.user_id)
+
+
+COMMANDS: Mapping[str, Run] = {
+    "queue": show_queue,
+    "quota": show_quota,
+    "history": show_history,
+    "cancel": cancel,
+    "help": show_help,
+    "privacy": show_privacy,
+    "link": link,
+}
+"""Beside /animate and /start."""

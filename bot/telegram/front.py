@@ -1,0 +1,130 @@
+"""What answers to updates share: who asked where, and how to answer them. One for each connection."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from telegram import ForceReply, InlineKeyboardMarkup, LinkPreviewOptions, Message, ReplyParameters, User
+from telegram.error import TelegramError
+from telegram.ext import ExtBot
+
+from bot.chat import ChatUnavailable
+from bot.desk import Desk
+from bot.telegram.budget import Priority
+from bot.telegram.chat import TelegramChat
+from bot.telegram.rights import Standing
+from bot.telegram.text import TEXT_CHARS_MAX, Told, shortened
+from bot.telegram.uploads import Uploads
+from bot.wording import table
+from bot.wording.refusals import refusal
+from bot.wording.table import Table
+from storage.clock import Clock
+from storage.errors import FlipbookError
+from storage.jobs import Member, MessageRef, Place
+from storage.settings import Settings
+
+PLATFORM = "telegram"
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+Markup = InlineKeyboardMarkup | ForceReply
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    bot: ExtBot[Priority]
+    desk: Desk
+    chat: TelegramChat
+    uploads: Uploads
+    standing: Standing
+    settings: Settings
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Who asks, and where an answer goes."""
+
+    member: Member
+    chat_id: int
+    topic: int | None
+    message_id: int | None
+    """The message to answer to."""
+
+    @property
+    def private(self) -> bool:
+        return self.chat_id > 0
+
+    @property
+    def place(self) -> Place:
+        return place(self.chat_id)
+
+    @property
+    def words(self) -> Table:
+        return table(self.member.locale)
+
+
+def place(chat_id: int) -> Place:
+    """A group is a community; so is every member's own conversation with the bot."""
+    community = f"dm:{chat_id}" if chat_id > 0 else str(chat_id)
+    return Place(platform=PLATFORM, community_id=community, chat_id=str(chat_id))
+
+
+def member_of(user: User) -> Member:
+    return Member(platform=PLATFORM, user_id=str(user.id), name=user.full_name, locale=user.language_code or "en")
+
+
+def spot_of(message: Message, user: User) -> Spot:
+    topic = message.message_thread_id if message.is_topic_message else None
+    return Spot(member=member_of(user), chat_id=message.chat.id, topic=topic, message_id=message.message_id)
+
+
+def ref(chat_id: int, message_id: int) -> MessageRef:
+    return MessageRef(platform=PLATFORM, chat_id=str(chat_id), message_id=str(message_id))
+
+
+def message_idem(bot_id: int, message: Message) -> str:
+    """The same for an update that comes twice. Update numbers begin anew after a silent week; these never do."""
+    return f"{PLATFORM}:{bot_id}:{message.chat.id}:{message.message_id}"
+
+
+async def say(front: Front, spot: Spot, told: str | Told, *, markup: Markup | None = None) -> bool:
+    """Answer. What cannot be said now is not said: nobody waits for it later. Returns whether it was."""
+    told = told if isinstance(told, Told) else Told(told)
+    try:
+        await front.bot.send_message(
+            spot.chat_id,
+            shortened(told.text, TEXT_CHARS_MAX),
+            entities=told.entities,
+            reply_markup=markup,
+            message_thread_id=spot.topic,
+            reply_parameters=_reply_to(spot),
+            link_preview_options=NO_PREVIEW,
+            rate_limit_args=Priority.STATE,
+        )
+    except (TelegramError, ChatUnavailable) as exc:
+        log.warning("answer not shown", extra={"chat": spot.chat_id, "kind": type(exc).__name__})
+        return False
+    return True
+
+
+@asynccontextmanager
+async def guarded(front: Front, spot: Spot) -> AsyncGenerator[None]:
+    """Everything that may go wrong while a member is answered, said to them: the rule, or that it is our fault."""
+    try:
+        yield
+    except FlipbookError as exc:
+        await say(front, spot, refusal(exc, locale=spot.member.locale, now_ms=front.clock.now_ms()))
+    except Exception:
+        log.exception("a message was not answered")
+        await say(front, spot, spot.words.telegram.broken)
+
+
+def _reply_to(spot: Spot) -> ReplyParameters | None:
+    if spot.message_id is None:
+        return None
+    return ReplyParameters(message_id=spot.message_id, allow_sending_without_reply=True)

@@ -1,0 +1,77 @@
+"""What Telegram sends, handed to whoever answers it."""
+
+from __future__ import annotations
+
+import logging
+
+from telegram import Message, Update
+
+from bot.telegram.animate import animate, film_asked_about, reroll_with_words
+from bot.telegram.buttons import press
+from bot.telegram.commands import COMMANDS, start
+from bot.telegram.front import Front, Spot, guarded, ref, say, spot_of
+from bot.telegram.reactions import Reactions
+from bot.telegram.reading import read_command
+
+log = logging.getLogger(__name__)
+
+
+class Updates:
+    """Of one connection. Each call returns when all that the update asks for is committed or refused."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._reactions = Reactions(front)
+
+    async def handle(self, update: Update) -> None:
+        if update.message is not None:
+            await self._message(update.message)
+        elif update.callback_query is not None:
+            await press(self._front, update.callback_query)
+        elif update.message_reaction is not None:
+            await self._reactions.changed(update.message_reaction, update.update_id)
+        elif update.my_chat_member is not None:
+            self._front.standing.forget(update.my_chat_member.chat.id)
+
+    async def _message(self, message: Message) -> None:
+        front = self._front
+        if message.migrate_to_chat_id is not None:
+            await front.chat.moved(str(message.chat.id), str(message.migrate_to_chat_id))
+            return
+        if message.migrate_from_chat_id is not None:
+            await front.chat.moved(str(message.migrate_from_chat_id), str(message.chat.id))
+            return
+        user = message.from_user
+        if user is None or message.is_automatic_forward or message.via_bot is not None:
+            return
+        command = read_command(message, front.bot.username)
+        spot = spot_of(message, user)
+        if message.sender_chat is not None:
+            # A channel, or an admin who hides behind the group: Telegram puts a bot of its own in their place.
+            if command is not None and command.name == "animate":
+                await say(front, spot, spot.words.telegram.anonymous)
+            return
+        if user.is_bot:
+            return
+        async with guarded(front, spot):
+            if command is None:
+                await self._words(spot, message)
+            elif command.name == "animate":
+                await animate(front, spot, message, command.rest)
+            elif command.name == "start":
+                await start(front, spot, message, command.rest)
+            elif (run := COMMANDS.get(command.name)) is not None:
+                await run(front, spot, message, command.rest)
+
+    async def _words(self, spot: Spot, message: Message) -> None:
+        """A message without a command: other words for a film, where it replies to one, or talk that is not for us."""
+        front = self._front
+        replied = message.reply_to_message
+        if replied is None or replied.from_user is None or replied.from_user.id != front.bot.id or not message.text:
+            return
+        film_id = film_asked_about(front, replied)
+        if film_id is None and spot.private:
+            # In a group people talk about a film by replying to it; nobody else is here.
+            film_id = await front.desk.request_of(ref(spot.chat_id, replied.message_id))
+        if film_id is not None:
+            await reroll_with_words(front, spot, message, film_id, message.text)

@@ -1,0 +1,213 @@
+"""Buttons and reactions under films on Telegram: who may, who pays, and what is forged."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from chatkit.telegram import Standing, TelegramKit, samples
+from telegramkit.site import ASK, PROMPT, Site, is_film, labels, member, site
+
+from storage.jobs import JobState, RequestKind
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Site]:
+    async with TelegramKit.open() as kit, site(tmp_path / "data", kit) as found:
+        yield found
+        await kit.until(lambda: not kit.unanswered())
+
+
+async def test_a_film_has_its_buttons_in_words(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    assert labels(film) == ["⚡ Another seed", "✏️ Other words", "➕ Extend", "🗑 Delete", "🙈 Hide"]
+
+
+async def test_whoever_presses_rerolls_and_pays(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    click = here.ben.clicks(film, "⚡")
+    answer = await here.kit.until(lambda: click.answer)
+    assert answer["text"] == "🎬 Taken down as film 2."
+    await here.says(here.cave, "Queued")
+    second = await here.status(2)
+    assert (second.kind, second.parent_id, second.member) == (RequestKind.REROLL, 1, member(here.ben))
+    again = await here.drawn(besides={film})
+    assert again.text.startswith("Ben: ✨")
+    assert again.reply_to is film
+
+
+async def test_a_queued_film_is_cancelled_by_its_button(here: Site) -> None:
+    status = await here.asked()
+    stranger = here.kit.person("Zoe")
+    here.kit.set_standing(here.cave, stranger, Standing.MEMBER)
+    refused = stranger.clicks(status, "Cancel")
+    assert (await here.kit.until(lambda: refused.answer))["show_alert"]
+    here.mia.clicks(status, "Cancel")
+    await here.kit.until(lambda: "Cancelled" in status.text)
+    assert (await here.status()).state is JobState.CANCELLED
+
+
+async def test_an_admin_cancels_for_everybody(here: Site) -> None:
+    status = await here.asked()
+    here.ben.clicks(status, "Cancel")
+    await here.kit.until(lambda: "moderator" in status.text)
+    assert (await here.status()).charged_ms == 0
+
+
+async def test_a_film_is_extended_by_its_requester_alone(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    refused = here.ben.clicks(film, "Extend")
+    assert "belongs to someone else" in (await here.kit.until(lambda: refused.answer))["text"]
+    here.mia.clicks(film, "Extend")
+    await here.says(here.cave, "Queued")
+    assert (await here.status(2)).kind is RequestKind.EXTEND
+
+
+async def test_deleting_takes_film_and_files_away(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    click = here.mia.clicks(film, "Delete")
+    assert (await here.kit.until(lambda: click.answer))["text"] == "🗑 Film 1 is deleted."
+    assert film.deleted
+    assert (await here.status()).purged
+
+
+async def test_a_film_that_is_hidden_is_covered_in_place(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    here.mia.clicks(film, "Hide")
+    await here.kit.until(lambda: film.media is not None and film.media.spoiler)
+    assert not film.deleted
+
+
+async def test_other_words_are_asked_for_and_answered(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    here.ben.clicks(film, "Other words")
+    question = await here.says(here.cave, "reply to this message")
+    here.ben.says(here.cave, "the fox yawns", reply_to=question)
+    await here.says(here.cave, "the fox yawns")
+    second = await here.status(2)
+    assert (second.params.prompt, second.member) == ("the fox yawns", member(here.ben))
+
+
+async def test_a_reply_to_a_film_with_the_command_and_other_words_rerolls(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    here.ben.says(here.cave, "how nice!", reply_to=film)
+    here.ben.says(here.cave, "/animate the fox yawns", reply_to=film)
+    await here.says(here.cave, "the fox yawns")
+    assert len(await here.requests()) == 2
+
+
+async def test_in_private_a_reply_to_a_film_is_enough(here: Site) -> None:
+    await here.asked(where=here.mia.private)
+    film = await here.drawn(here.mia.private)
+    here.mia.says(here.mia.private, "the fox yawns", reply_to=film)
+    await here.says(here.mia.private, "the fox yawns")
+
+
+async def test_reactions_reroll_take_back_hide_and_delete(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    here.ben.reacts(film, "🔥", "⚡")
+    await here.says(here.cave, "Queued")
+    here.ben.reacts(film, "🔥")
+    status = await here.says(here.cave, "Cancelled")
+    assert not status.deleted
+    here.mia.reacts(film, "🙈")
+    await here.kit.until(lambda: film.media is not None and film.media.spoiler)
+    here.mia.reacts(film, "👎")
+    await here.kit.until(lambda: film.deleted)
+    assert len(await here.requests()) == 2
+
+
+async def test_a_thumb_down_of_somebody_else_is_an_opinion(here: Site) -> None:
+    zoe = here.kit.person("Zoe")
+    here.kit.set_standing(here.cave, zoe, Standing.MEMBER)
+    await here.asked()
+    film = await here.drawn()
+    zoe.reacts(film, "👎")
+    zoe.reacts(film)
+    await here.kit.settled()
+    assert not film.deleted
+
+
+async def test_anonymous_reactions_cannot_be_charged(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    here.ben.reacts(film, "⚡", as_chat=here.cave)
+    await here.kit.settled()
+    assert len(await here.requests()) == 1
+
+
+async def test_a_reaction_is_refused_in_private_and_once_an_hour(here: Site) -> None:
+    here.ben.starts()
+    await here.says(here.ben.private, "I animate")
+    await here.asked()
+    film = await here.drawn()
+    await here.work.store.let_go(1, by=member(here.mia))
+    here.ben.reacts(film, "⚡")
+    here.ben.reacts(film)
+    here.ben.reacts(film, "⚡")
+    await here.kit.settled()
+    assert film in here.cave.from_bot
+
+
+async def test_forged_buttons_are_refused_and_answered(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    await here.asked(here.ben, here.ben.private)
+    for data in ("cancel:2", "delete:2", "reroll:999", "reroll:-1", "again:1", "page:0", "x" * 64, "reroll:1 ", "💥"):
+        click = here.mia.sends_data(film, data)
+        answer = await here.kit.until(lambda click=click: click.answer)
+        assert answer["show_alert"], data
+        assert "does not belong" in answer["text"], data
+    assert (await here.status(2)).state is JobState.QUEUED
+
+
+async def test_a_button_of_a_deleted_message_is_answered(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    here.ben.deletes(film)
+    click = here.ben.clicks(film, "⚡")
+    await here.kit.until(lambda: click.answer)
+
+
+async def test_history_is_private_and_posts_a_film_again(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    here.mia.says(here.cave, "/history")
+    assert "in private" in (await here.says(here.cave, "between you and me")).text
+    here.mia.says(here.mia.private, "/start history")
+    page = await here.says(here.mia.private, PROMPT)
+    assert labels(page) == ["Post 1 again"]
+    here.mia.clicks(page, "Post 1")
+    again = await here.film(here.mia.private)
+    assert again is not film
+    assert again.reply_to is page
+    click = here.mia.clicks(again, "⚡")
+    assert "no film" in (await here.kit.until(lambda: click.answer))["text"].lower()
+    assert is_film(film)
+
+
+async def test_pages_of_the_history_are_turned_in_place(here: Site) -> None:
+    for number in range(8):
+        await here.work.submit(member=member(here.mia), seconds=0.6, prompt=f"number {number}")
+        await here.work.draw_next()
+    here.mia.says(here.mia.private, "/history")
+    page = await here.says(here.mia.private, "number 7")
+    assert "number 1" not in page.text
+    here.mia.clicks(page, "Earlier")
+    await here.kit.until(lambda: "number 1" in page.text)
+    assert "number 7" not in page.text
+
+
+async def test_a_blank_page_says_so(here: Site) -> None:
+    here.ben.says(here.ben.private, "/history")
+    await here.kit.until(lambda: here.ben.private.from_bot)
+    assert ASK not in here.ben.private.from_bot[0].text

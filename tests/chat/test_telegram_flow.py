@@ -1,0 +1,148 @@
+"""The main flow on Telegram: from the picture to the film, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from botkit.house import gif
+from chatkit.telegram import Standing, TelegramKit, samples
+from telegramkit.site import ASK, PROMPT, Site, labels, site
+
+from storage.jobs import JobState
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Site]:
+    async with TelegramKit.open() as kit, site(tmp_path / "data", kit) as found:
+        yield found
+
+
+async def test_a_photo_with_a_caption_becomes_a_film(here: Site) -> None:
+    asked = here.mia.sends_photo(here.cave, samples.picture(640, 480), ASK)
+    status = await here.says(here.cave, "🎬")
+    assert status.kind == "photo"
+    assert status.reply_to is asked
+    assert not here.kit.called("sendPhoto")[0].call.uploads, "the photo goes by its file_id"
+    film = await here.drawn()
+    assert status.deleted
+    assert film.kind == "animation"
+    assert PROMPT in film.text
+    assert film.reply_to is asked
+    assert [it.text for it in film.past] == ["✨ Mia, your film is here…"]
+    (mention,) = film.content.entities
+    assert (mention["type"], mention["user"]["id"]) == ("text_mention", here.mia.id)
+    assert (await here.status()).state is JobState.DONE
+    assert [it.text for it in here.cave.from_bot] == [film.text]
+
+
+async def test_a_reply_to_a_picture_animates_it(here: Site) -> None:
+    picture = here.ben.sends_photo(here.cave)
+    here.mia.says(here.cave, f"/animate@{here.kit.bot.username} {PROMPT} 1.2 s seed 7", reply_to=picture)
+    await here.says(here.cave, PROMPT)
+    params = (await here.status()).params
+    assert (params.prompt, params.duration_ms, params.seed) == (PROMPT, 1200, 7)
+    film = await here.drawn()
+    assert film.text.startswith("Mia: ✨")
+
+
+async def test_an_image_sent_as_a_file_is_animated_too(here: Site) -> None:
+    here.mia.sends_document(here.cave, samples.picture(form="PNG"), ASK, name="fox.png", mime="image/png")
+    status = await here.says(here.cave, "🎬")
+    assert status.kind == "text", "a file cannot be shown as a photo by its file_id"
+    await here.drawn()
+
+
+async def test_animate_alone_explains(here: Site) -> None:
+    here.mia.says(here.cave, "/animate")
+    assert "/animate the fox" in (await here.says(here.cave, "Send a picture")).text
+    here.mia.says(here.mia.private, "/animate")
+    await here.says(here.mia.private, "Send a picture")
+
+
+async def test_of_an_album_the_picture_with_the_words_is_animated(here: Site) -> None:
+    pictures = [samples.picture(64, 64), samples.picture(96, 64), samples.picture(64, 96)]
+    album = here.mia.sends_album(here.cave, pictures, ASK, captioned=1)
+    await here.says(here.cave, "Of an album")
+    status = await here.says(here.cave, "Queued")
+    assert status.reply_to is album[1]
+    assert len(await here.requests()) == 1
+
+
+async def test_edited_messages_are_ignored(here: Site) -> None:
+    asked = here.mia.sends_photo(here.cave, None, "look")
+    here.mia.edits(asked, ASK)
+    here.mia.says(here.cave, "/queue")
+    await here.says(here.cave, "Nothing")
+    assert await here.requests() == []
+
+
+async def test_a_command_for_another_bot_or_in_the_middle_is_none_of_ours(here: Site) -> None:
+    here.mia.sends_photo(here.cave, None, "/animate@other_bot the fox")
+    here.mia.sends_photo(here.cave, None, "try /animate the fox")
+    here.mia.says(here.cave, "/queue")
+    await here.says(here.cave, "Nothing")
+    assert len(here.cave.from_bot) == 1
+
+
+async def test_a_gif_is_sent_where_the_member_asks_for_one(here: Site) -> None:
+    await here.asked(caption=f"{ASK} gif")
+    film = await here.drawn()
+    assert film.kind == "animation"
+    uploads = here.kit.called("editMessageMedia")[-1].call.uploads
+    assert [upload.filename for upload in uploads.values()] == ["film-1.gif"]
+
+
+async def test_what_is_longer_than_ten_seconds_is_a_video(here: Site) -> None:
+    await here.asked(caption=f"/animate {PROMPT} 12s")
+    film = await here.drawn()
+    assert film.kind == "video"
+    assert here.kit.called("editMessageMedia")[-1].call.get("media")["supports_streaming"]
+
+
+async def test_a_covered_picture_makes_a_covered_film(here: Site) -> None:
+    await here.asked(caption=f"{ASK} spoiler")
+    film = await here.drawn()
+    assert film.media is not None
+    assert film.media.spoiler
+
+
+async def test_previews_are_shown_in_the_status(here: Site) -> None:
+    status = await here.asked()
+    job = await here.work.start()
+    await here.work.report(job, preview=here.work.media.put_bytes(gif(), ".gif"))
+    await here.kit.until(lambda: status.kind == "animation")
+    await here.kit.until(lambda: "Part 1 of 2" in status.text)
+    await here.work.finish(job)
+    await here.film()
+    await here.kit.until(lambda: status.deleted)
+
+
+async def test_answers_are_in_the_members_language(here: Site) -> None:
+    luca = here.kit.person("Luca", language="it")
+    luca.starts()
+    await here.says(luca.private, "Animo immagini")
+    status = await here.asked(luca, luca.private, "/animate la volpe gira la testa 2,4s seme 3")
+    assert "In coda" in status.text
+    assert labels(status) == ["✖️ Annulla"]
+    film = await here.drawn(luca.private)
+    assert "seme 3" in film.text
+
+
+async def test_a_topic_of_a_forum_is_kept(here: Site) -> None:
+    forum = here.kit.supergroup("Forum", here.ben, here.mia, topics=("films", "talk"))
+    topic = next(iter(forum.topics))
+    here.kit.set_standing(forum, here.kit.bot, Standing.ADMIN)
+    here.mia.sends_photo(forum, samples.picture(), ASK, topic=topic)
+    status = await here.says(forum, "🎬")
+    film = await here.drawn(forum)
+    assert (status.topic, film.topic) == (topic, topic)
+
+
+async def test_the_menu_of_commands_is_set_per_language_and_scope(here: Site) -> None:
+    wanted = {(scope, code) for scope in ("all_private_chats", "all_group_chats") for code in ("", "it")}
+    await here.kit.until(lambda: wanted <= set(here.kit.command_lists))
+    assert "link" in here.kit.commands(scope="all_private_chats")
+    assert "link" not in here.kit.commands(scope="all_group_chats")
+    assert here.kit.commands(scope="all_group_chats", language="it")["animate"].startswith("Anima")

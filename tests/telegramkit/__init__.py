@@ -1,0 +1,1 @@
+"""A bot on the Telegram stand-in, for tests of the adapter."""
