@@ -37,16 +37,16 @@ PARAMS = FilmParams(
 FILL = """
     CREATE TEMP TABLE n AS
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows) SELECT i FROM n;
-    INSERT INTO person (id, created_ms) SELECT i, 0 FROM n WHERE i <= :members;
+    INSERT INTO person (id, created_ms, running) SELECT i, 0, 0 FROM n WHERE i <= :members;
     INSERT INTO identity (id, person_id, platform, platform_user_id, name, locale)
         SELECT i, i, 'bench', i, 'Member ' || i, 'en' FROM n WHERE i <= :members;
     INSERT INTO account (id, person_id, platform, community_id, weight_permille, tokens_ms, tokens_at_ms, sfq_finish,
                          queued, running)
         SELECT i, i, 'bench', 'bench', 1000, 1000000, 0, 0, 0, 0 FROM n WHERE i <= :members;
     INSERT INTO request (id, idem, identity_id, account_id, chat_id, kind, params, duration_ms, sections, state, rev,
-                         epoch, tries, est_ms, sfq_start, created_ms, queued_ms)
+                         epoch, tries, est_ms, sfq_start, created_ms, queued_ms, origin, spoiler)
         SELECT i, 'old ' || i, 1 + (i - 1) % :members, 1 + (i - 1) % :members, 'bench', 'new', :params, 5000, 4,
-               'queued', 1, 0, 0, 200000, (i / :members) * 200000, :now, :now FROM n;
+               'queued', 1, 0, 0, 200000, (i / :members) * 200000, :now, :now, '', 0 FROM n;
     INSERT INTO request_blob (request_id, role, sha256, suffix, byte_count)
         SELECT i, 'picture', :sha256, '.png', 1000000 FROM n;
     INSERT INTO ledger (id, person_id, request_id, kind, ms, at_ms)
@@ -54,7 +54,8 @@ FILL = """
     INSERT INTO outbox (request_id, rev, state, at_ms, not_before_ms, tries, sent_ms)
         SELECT i, 1, 'queued', 0, 0, 0, 0 FROM n;
     UPDATE account SET queued = (SELECT count(*) FROM request WHERE account_id = account.id);
-    UPDATE queue SET queued = :rows;
+    UPDATE queue SET queued = :rows, est_ms = 200000 * :rows;
+    INSERT INTO pace (model, size, passes, section_ms, samples) VALUES ('framepack', 640, 25, 50000, 8);
 """
 
 

@@ -1,0 +1,128 @@
+"""Where the transformer's training starts: a network that answers “the picture stands still”, instead of noise.
+
+A noisy token carries its noise in one half of the width; a clean token carries its picture's strongest components in
+the other. The first block's attention looks, by the rotary embedding, for the clean token at its own place and brings
+that half over; the last layer answers noise minus picture. Four dimensions hold constants: layer norm then scales
+all tokens alike, and clean ones can be told from noisy ones. What is left to learn is to look elsewhere as time goes on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from diffusers.models.transformers.transformer_hunyuan_video_framepack import (
+        HunyuanVideoFramepackTransformer3DModel,
+    )
+
+PATCH = 64
+"""Values of a token: 16 channels of 2x2 latents."""
+_CONSTANTS = 4
+"""The last dimensions: one pair in every token, one in clean ones alone."""
+_LARGE = 12.0
+"""Of the constants, in standard deviations of a latent."""
+_LOCAL = (1.0, 1.0, 0.3)
+"""Of the fastest turning pairs of each spatial axis: the sharper, the more local attention starts."""
+_CONTENT = 0.3
+"""How much of a query or key depends on the token at first."""
+_SHARPNESS = 2.0
+"""Of queries and keys in the first block: four fifths of the attention go to the very place."""
+
+
+@torch.no_grad()
+def start_transformer(
+    network: HunyuanVideoFramepackTransformer3DModel, patches: Tensor, generator: torch.Generator
+) -> None:
+    """Write the start into a fresh transformer. The same patches and generator state give the same weights.
+
+    patches: (N, 64) of scaled latents of pictures, in the order of a patch embedding's kernel.
+    """
+    for name, weight in network.named_parameters():
+        modulates = "norm" in name and "linear" in name
+        if modulates or name.endswith("bias"):
+            weight.zero_()
+        elif weight.ndim == 2:
+            bound = (6 / (weight.shape[0] + weight.shape[1])) ** 0.5
+            weight.copy_((torch.rand(weight.shape, generator=generator) * 2 - 1) * bound)
+        elif weight.ndim == 1:
+            weight.fill_(1)
+    width = network.x_embedder.proj.out_channels
+    kept = min(PATCH, width - PATCH - _CONSTANTS)
+    components = torch.linalg.svd(patches - patches.mean(0), full_matrices=False)[2][:kept]
+    noisy, clean = slice(0, PATCH), slice(PATCH, PATCH + kept)
+    pair, mark = (width - 4, width - 3), (width - 2, width - 1)
+    _start_embedders(network, components, noisy, clean, pair, mark)
+    gain = _start_first_attention(network, clean, mark)
+    for block in network.single_transformer_blocks:
+        for projection in (block.attn.to_q, block.attn.to_k):
+            projection.weight.mul_(_CONTENT)
+            projection.bias.copy_(_places(network))
+    # The last norm divides by about this: noise, picture and the pair of constants.
+    scale = ((PATCH + PATCH * gain**2 + 2 * _LARGE**2) / width) ** 0.5
+    out = network.proj_out.weight.zero_()
+    out[:, noisy] = torch.eye(PATCH) * scale
+    out[:, clean] = -components.T * scale / gain
+
+
+def _start_embedders(
+    network: HunyuanVideoFramepackTransformer3DModel,
+    components: Tensor,
+    noisy: slice,
+    clean: slice,
+    pair: tuple[int, int],
+    mark: tuple[int, int],
+) -> None:
+    noise, history = network.x_embedder.proj, network.clean_x_embedder
+    shape = (-1, *noise.weight.shape[1:])
+    for embedder in (noise, history.proj, history.proj_2x, history.proj_4x):
+        embedder.weight.zero_()
+        embedder.bias[pair[0]], embedder.bias[pair[1]] = _LARGE, -_LARGE
+    noise.weight[noisy] = torch.eye(PATCH).view(shape)
+    history.proj.weight[clean] = components.view(shape)
+    history.proj.bias[mark[0]], history.proj.bias[mark[1]] = _LARGE, -_LARGE
+    for larger, times in ((history.proj_2x, 2), (history.proj_4x, 4)):
+        kernel = history.proj.weight
+        for dimension in (2, 3, 4):
+            kernel = kernel.repeat_interleave(times, dim=dimension)
+        larger.weight.copy_(kernel / times**3)
+
+
+def _start_first_attention(
+    network: HunyuanVideoFramepackTransformer3DModel, clean: slice, mark: tuple[int, int]
+) -> float:
+    """Returns by how much the picture arrives stronger or weaker than it was sent."""
+    first = network.transformer_blocks[0]
+    attention, width = first.attn, first.attn.to_q.weight.shape[0]
+    places = _places(network)
+    attention.to_q.weight.mul_(_CONTENT)
+    attention.to_q.bias.copy_(places)
+    attention.to_k.weight.mul_(_CONTENT)
+    # Only what is marked as clean shows its place.
+    attention.to_k.weight[:, mark[0]] += places
+    attention.to_k.weight[:, mark[1]] -= places
+    attention.norm_q.weight.fill_(_SHARPNESS)
+    attention.norm_k.weight.fill_(_SHARPNESS)
+    for projection in (attention.to_v, attention.to_out[0]):
+        projection.weight.mul_(0.02)
+        index = torch.arange(clean.start, clean.stop)
+        projection.weight[index, index] = 1.0
+    # Modulation is shift, scale, gate and the same for the feed-forward half.
+    first.norm1.linear.bias[2 * width : 3 * width] = 1
+    # What layer norm makes of a clean token.
+    return ((PATCH + 4 * _LARGE**2) / width) ** -0.5
+
+
+def _places(network: HunyuanVideoFramepackTransformer3DModel) -> Tensor:
+    """A query and key that meet strongest where height and width are the same. Returns (width,)."""
+    head_width, heads = network.config["attention_head_dim"], network.config["num_attention_heads"]
+    time, *space = network.config["rope_axes_dim"]
+    place = torch.zeros(head_width)
+    begin = time
+    for side in space:
+        for turning, strength in enumerate(_LOCAL):
+            place[begin + 2 * turning] = strength
+        begin += side
+    return place.repeat(heads)
