@@ -35,7 +35,7 @@ from storage.settings import QueueSettings, QuotaSettings
 from storage.sqlite import choose_sqlite
 from storage.store import Store
 
-QUEUE = QueueSettings(queued_max=10**9, queued_per_member_max=10**9)
+QUEUE = QueueSettings(queued_max=10**9, queued_per_member_max=10**9, wait_hours_promised_max=10**9)
 QUOTA = QuotaSettings(burst_s=10**9)
 RATE_PER_S = 20
 TOGETHER_S = 8

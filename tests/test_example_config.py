@@ -3,7 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -12,7 +12,7 @@ from storage.errors import SettingsError
 from storage.settings import Settings, load_settings
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
-OPTIONAL = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
+OPTIONAL = re.compile(r"^# (?=[a-z_]+ = |\[)", re.MULTILINE)
 """A setting whose default is "none" stands there commented out."""
 
 
@@ -21,6 +21,8 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> dict[str, Any]:
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             found |= settings_of(field.annotation, f"{prefix}{name}.")
+        elif get_origin(field.annotation) is dict:
+            found |= settings_of(get_args(field.annotation)[1], f"{prefix}{name}.*.")
         else:
             found[prefix + name] = field.get_default()
     return found
@@ -28,7 +30,10 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> dict[str, Any]:
 
 def test_example_shows_every_setting_and_no_other():
     shown = tomllib.loads(OPTIONAL.sub("", EXAMPLE.read_text("utf-8")))
-    assert {f"{section}.{key}" for section, body in shown.items() for key in body} == set(settings_of(Settings))
+    communities = shown.pop("community").values()
+    keys = {f"{section}.{key}" for section, body in shown.items() for key in body}
+    keys |= {f"community.*.{key}" for community in communities for key in community}
+    assert keys == set(settings_of(Settings))
 
 
 def test_example_holds_the_defaults():
@@ -53,6 +58,7 @@ def test_example_loads_with_every_optional_setting_switched_on(tmp_path: Path):
     settings = load_settings(target)
     assert settings.data.folder == tmp_path / "data"
     assert settings.telegram.base_url == "http://127.0.0.1:8081/bot"
+    assert (settings.form("123456789012345678"), settings.form("another")) == ("gif", "both")
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from PIL import Image
 
 from bot.chat import Incoming
 from bot.desk import Asker, Desk
-from storage.errors import QueueFull, QuotaExceeded, RequestRejected, UnknownRequest
-from storage.jobs import JobState, Member, Place, RequestKind, Schedule
-from storage.settings import DataSettings, EngineSettings, Settings
+from storage.errors import QueueFull, QuotaExceeded, RequestRejected, Rule, UnknownRequest
+from storage.jobs import JobState, Member, MessageRef, Place, RequestKind, Schedule
+from storage.settings import DataSettings, EngineSettings, ReactionSettings, RerollSettings, Settings
+from storage.store import MessageKind
 
 
 @pytest.fixture
@@ -251,3 +252,105 @@ async def test_history_is_newest_first_and_paged(room: Bench) -> None:
     assert [status.request_id for status in await desk.history(MIA, limit=2)] == [3, 2]
     assert [status.request_id for status in await desk.history(MIA, before_id=2)] == [1]
     assert (await desk.status(2)).request_id == 2
+
+
+async def test_what_can_be_refused_without_the_pictures_is_refused_before_they_come(room: Bench) -> None:
+    desk = desk_of(room)
+    await desk.check(wish(picture=b"", end_picture=b""))
+    for changes in ({"seconds": "999"}, {"style": "noisy"}, {"end_picture": b"", "schedule": "forward"}):
+        with pytest.raises(RequestRejected):
+            await desk.check(wish(picture=b"", **changes))
+    await desk.submit(wish(seconds="118"))
+    with pytest.raises(QuotaExceeded):
+        await desk.check(wish(idem="test:2", picture=b"", seconds="5"))
+    # What comes again is not new: it is answered with what was accepted.
+    await desk.check(wish(picture=b"", seconds="118"))
+    assert len(await desk.queue()) == 1
+
+
+@pytest.mark.parametrize("style", ["gentle", " Gentle ", "DOLCE"])
+async def test_a_style_adds_its_words_in_the_members_language(room: Bench, style: str) -> None:
+    italian = replace(MIA, locale="it")
+    accepted = await desk_of(room).submit(wish(member=italian, prompt="la volpe gira.", style=style))
+    assert accepted.status.params.prompt == "la volpe gira, movimento lento, morbido e dolce"
+
+
+async def test_what_an_adapter_brings_along_comes_back_with_every_status(room: Bench) -> None:
+    desk = desk_of(room)
+    ref = MessageRef(platform="test", chat_id="room", message_id="5")
+    accepted = await desk.submit(wish(status_ref=ref, origin="topic 7", spoiler=True))
+    assert (accepted.status.origin, accepted.status.spoiler) == ("topic 7", True)
+    assert await desk.request_of(ref) == accepted.status.request_id
+    await room.draw_next()
+    click = replace(asker(BEN), status_ref=replace(ref, message_id="6"), origin="topic 8")
+    again = (await desk.reroll(accepted.status.request_id, click)).status
+    assert (again.origin, again.spoiler, again.parent_member) == ("topic 8", True, MIA)
+    assert await desk.request_of(replace(ref, message_id="6")) == again.request_id
+
+
+async def test_rerolls_are_held_to_the_hosts_rules(room: Bench) -> None:
+    desk = desk_of(room, reroll=RerollSettings(cooldown_s=60))
+    first = (await desk.submit(wish())).status
+    await room.draw_next()
+    again = (await desk.reroll(first.request_id, asker(BEN))).status
+    with pytest.raises(RequestRejected) as caught:
+        await desk.reroll(first.request_id, asker(BEN, idem="click:2"))
+    assert caught.value.rule == Rule.REROLL_OPEN
+    taken = await desk.unreroll(first.request_id, BEN, place=HERE)
+    assert taken is not None
+    assert (taken.request_id, taken.state) == (again.request_id, JobState.CANCELLED)
+    with pytest.raises(RequestRejected) as caught:
+        await desk.reroll(first.request_id, asker(BEN, idem="click:2"))
+    assert caught.value.rule == Rule.REROLL_TOO_SOON
+    assert await desk.unreroll(first.request_id, BEN) is None
+
+
+async def test_a_film_of_ones_own_can_be_had_once_more(room: Bench) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish())).status
+    with pytest.raises(RequestRejected, match="still queued"):
+        await desk.film(first.request_id, asker())
+    done = await room.draw_next()
+    assert done.result is not None
+    view = await desk.film(first.request_id, asker(place=replace(HERE, community_id="other guild")))
+    assert view.media == room.media.path(done.result.film)
+    assert view.gif is not None
+    for member, number in ((BEN, first.request_id), (MIA, 99)):
+        with pytest.raises(UnknownRequest):
+            await desk.film(number, asker(member))
+    await desk.delete(first.request_id, MIA)
+    with pytest.raises(RequestRejected, match="no longer kept"):
+        await desk.film(first.request_id, asker())
+
+
+async def test_a_film_that_was_covered_stays_so_in_the_history_and_in_its_rerolls(room: Bench) -> None:
+    desk = desk_of(room, reactions=ReactionSettings(hide_votes=2))
+    first = (await desk.submit(wish())).status
+    await room.draw_next()
+    voters = [replace(BEN, user_id=str(number)) for number in (5, 6)]
+    covered = [(await desk.hide(first.request_id, voter, place=HERE)).hidden for voter in voters]
+    assert covered == [False, True]
+    assert (await desk.film(first.request_id, asker())).spoiler
+    assert (await desk.reroll(first.request_id, asker(BEN))).status.spoiler
+
+
+async def test_a_moderator_of_another_community_changes_nothing(room: Bench) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish())).status
+    elsewhere = replace(HERE, community_id="other guild")
+    for wished in (desk.cancel, desk.delete, desk.hide):
+        with pytest.raises(UnknownRequest):
+            await wished(first.request_id, BEN, everyone=True, place=elsewhere)
+    assert (await desk.status(first.request_id)).state is JobState.QUEUED
+
+
+async def test_a_deleted_film_is_gone_from_the_disk_at_the_next_sweep(room: Bench) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish())).status
+    done = await room.draw_next()
+    ref = MessageRef(platform="test", chat_id="room", message_id="5")
+    await room.store.message_posted(first.request_id, MessageKind.FILM, ref, done.rev)
+    assert await desk.delete(first.request_id, MIA, place=HERE) == (ref,)
+    assert await room.store.blobs_named() == set()
+    [line] = await desk.history(MIA)
+    assert line.purged

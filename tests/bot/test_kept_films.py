@@ -173,13 +173,13 @@ async def test_a_picture_that_is_used_again_is_not_swept_before_its_row_is_there
     os.utime(picture, (old_s, old_s))
     submit = room.store.submit
 
-    async def purged_meanwhile(request: object) -> Status:
+    async def purged_meanwhile(request: object, **rules: object) -> Status:
         # `keep` stamped it with the machine's own time, as a real sweep's clock would have it.
         now_ms = picture.stat().st_mtime_ns // 1_000_000 + 1000
         await room.store.purge(RetentionSettings())
         room.clock.ms = now_ms
         await keeping.sweep(room.store, room.media, room.clock)
-        return await submit(request)  # type: ignore[arg-type]
+        return await submit(request, **rules)  # type: ignore[arg-type]
 
     monkeypatch.setattr(room.store, "submit", purged_meanwhile)
     child = (await desk.reroll(1, asker())).status

@@ -10,8 +10,9 @@ import pytest
 from botkit.house import HERE, MIA, Bench, bench, gif
 from botkit.recording import RecordingChat, unavailable
 
-from bot.chat import Action, Chat, MessageGone
+from bot.chat import Chat, MessageGone
 from bot.relay import ABSENT_RETRY_MS, RETRY_MS_MAX, Relay
+from bot.wording.views import ACTIONS
 from storage.jobs import JobState, Member, Place
 from storage.store import OutboxItem
 
@@ -54,7 +55,7 @@ async def test_a_request_has_one_status_message_that_is_edited_and_then_gives_wa
     assert film.film
     assert film.view.mention == MIA
     assert film.view.gif is not None
-    assert film.view.actions == (Action.REROLL, Action.EXTEND)
+    assert film.view.actions == ACTIONS[JobState.DONE]
     assert chat.calls == ["post 1", "edit 1", "deliver 1", f"remove {message.ref.message_id}"]
     await relay.drain()
     assert len(chat.calls) == 4

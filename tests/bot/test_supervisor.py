@@ -95,6 +95,17 @@ async def test_a_crash_is_reported_before_the_engine_starts_again_under_a_new_na
     assert case.started == ["worker-1", "worker-2", "worker-3"]
 
 
+async def test_an_engine_that_ends_for_the_owners_pause_has_not_died(tmp_path: Path) -> None:
+    # A single wait between two starts would last for ever.
+    patience = Patience(restart_min_s=1e6, restart_max_s=1e6, deaths_max=1, stop_s=10)
+    case = Case(tmp_path, "paused", "paused", "serve", patience=patience)
+    running = asyncio.create_task(case.supervisor.run())
+    await case.logged("ready worker-3")
+    case.supervisor.stop()
+    await asyncio.wait_for(running, 20)
+    assert case.deaths == []
+
+
 async def test_an_engine_that_needs_its_owner_is_not_started_again(tmp_path: Path) -> None:
     case = Case(tmp_path, "owner")
     with pytest.raises(EngineLost, match=r"^The weights in /models are half downloaded; run the download again\.$"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from botkit.house import BEN, Bench, bench, gif
+from botkit.recording import no_slip
 from botkit.statuses import CANCELLED, QUEUED, RUNNING, progress
 from rich.console import Console
 
@@ -95,9 +96,9 @@ async def test_a_delivery_that_is_repeated_after_a_restart_leaves_the_same_files
     assert item.status.result is not None
     film = room.media.path(item.status.result.film)
     view = replace(status_view(item.status), media=film)
-    first = await here.chat.deliver(HOME, view, nonce="n")
+    first = await here.chat.deliver(HOME, view, nonce="n", slip=no_slip())
     names = {path.name for path in here.out.iterdir()}
-    assert await here.chat.deliver(HOME, view, nonce="n") == first
+    assert await here.chat.deliver(HOME, view, nonce="n", slip=no_slip()) == first
     assert {path.name for path in here.out.iterdir()} == names
     await room.store.outbox_sent(item.request_id, item.rev)
 
@@ -136,7 +137,7 @@ def test_plain_lines_say_only_what_is_new() -> None:
         screen.show(status_view(CANCELLED))
     assert written(console).splitlines() == [
         "🎞 Part 2 of 4 · about 3 min left · The ending is drawn first.",
-        "✖️ Cancelled. 3 s returned.",
+        "✖️ Cancelled by mia. 3 s returned.",
     ]
 
 

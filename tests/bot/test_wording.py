@@ -9,15 +9,19 @@ from botkit.statuses import CANCELLED, DONE, EXPIRED, FAILED, MIA, PARAMS, QUEUE
 
 from bot.chat import Action
 from bot.wording import LANGUAGES, durations, table
+from bot.wording.pages import history_page, privacy_page, queue_page, quota_page
 from bot.wording.refusals import refusal
-from bot.wording.views import ACTIONS, film_view, status_view
-from storage.errors import QueueFull, QuotaExceeded
+from bot.wording.views import ACTIONS, closed_notice, film_view, status_view
+from storage.errors import Figure, QueueFull, QuotaExceeded, RequestRejected, Rule
 from storage.jobs import JobState, Phase, Schedule, Status
+from storage.quota import Allowance
+from storage.settings import RetentionSettings
 
 EVERY = {
     "queued": QUEUED,
     "unmeasured": replace(QUEUED, wait_ms=None),
     "interrupted": replace(QUEUED, interrupted=True, position=1),
+    "paused": replace(QUEUED, interrupted=True, paused=True, wait_ms=None),
     "starting": RUNNING,
     "part": replace(RUNNING, progress=progress()),
     "finishing": replace(RUNNING, progress=progress(section=3, phase=Phase.ENCODING)),
@@ -73,6 +77,12 @@ def test_an_interrupted_film_says_that_its_place_is_kept() -> None:
     assert "Your place is kept (now 1st)" in said(EVERY["interrupted"])
 
 
+def test_a_film_that_waits_for_the_owners_pause_says_so_and_promises_no_time() -> None:
+    assert said(EVERY["paused"]) == (
+        "🎮 The host is playing. Resumes on its own; your place is kept. Now 3rd: “the fox turns its head” · 5 s"
+    )
+
+
 def test_a_running_film_says_its_part_and_that_the_ending_comes_first() -> None:
     assert said(EVERY["part"]) == "🎞 Part 2 of 4 · about 3 min left · The ending is drawn first."
     forward = replace(EVERY["part"], params=replace(PARAMS, schedule=Schedule.FORWARD))
@@ -92,7 +102,7 @@ def test_a_finished_film_says_seed_and_time_and_calls_its_requester(tmp_path) ->
     assert view.text == "✨ “the fox turns its head” · 5 s · seed 8841 · took 5:12"
     assert view.mention == MIA
     assert view.alt_text == "The picture, animated: the fox turns its head"
-    assert view.actions == (Action.REROLL, Action.EXTEND)
+    assert view.actions == (Action.REROLL, Action.EDIT, Action.EXTEND, Action.DELETE, Action.HIDE)
 
 
 @pytest.mark.parametrize("locale", sorted(LANGUAGES))
@@ -107,8 +117,9 @@ def test_a_failed_film_says_why_and_that_nothing_is_charged() -> None:
 
 
 def test_a_cancelled_film_says_what_comes_back() -> None:
-    assert said(CANCELLED) == "✖️ Cancelled. 3 s returned."
+    assert said(CANCELLED) == "✖️ Cancelled by mia. 3 s returned."
     assert "nothing is returned" in said(replace(CANCELLED, charged_ms=5000))
+    assert said(replace(CANCELLED, cancelled_by_other=True)) == "✖️ Cancelled by a moderator. Nothing charged."
 
 
 def test_an_expired_film_says_how_long_it_waited() -> None:
@@ -160,6 +171,87 @@ def test_waits_are_rounded_as_their_length_allows(ms: int, words: str) -> None:
 
 def test_stopwatch_reads_as_minutes_and_hours() -> None:
     assert [durations.stopwatch(ms) for ms in (7_000, 312_000, 3_729_000)] == ["0:07", "5:12", "1:02:09"]
+
+
+def test_a_film_that_comes_from_somebody_elses_credits_both() -> None:
+    ben = replace(MIA, user_id="2", name="ben")
+    assert said(replace(DONE, parent_member=ben)).endswith("\nFrom a film that ben asked for.")
+    assert "From a film" not in said(replace(DONE, parent_member=MIA))
+
+
+def test_a_closed_room_is_told_of_with_how_the_film_ended() -> None:
+    assert "/history" in closed_notice(DONE)
+    assert "ran out of memory" in closed_notice(FAILED)
+    assert "damaged" in closed_notice(replace(DONE, film_lost=True))
+
+
+FIGURES: dict[Rule, dict[str, Figure]] = {
+    Rule.QUEUE_FULL: {"count": 500},
+    Rule.WAITING_ALREADY: {"count": 5},
+    Rule.WAIT_TOO_LONG: {"wait_ms": 100_000_000, "most_ms": 86_400_000},
+    Rule.DISK_FULL: {},
+    Rule.UNKNOWN_FILM: {"request_id": 7},
+    Rule.REROLL_OPEN: {"request_id": 7},
+    Rule.REROLL_TOO_SOON: {"wait_ms": 9_000},
+    Rule.REROLLED_OUT: {"request_id": 7, "most": 20},
+    Rule.STILL_OPEN: {"request_id": 7},
+    Rule.NO_FILM: {"request_id": 7},
+    Rule.PICTURE_EMPTY: {},
+    Rule.PICTURE_HEAVY: {"megabytes": 25.04, "most": 20.0},
+    Rule.PICTURE_HEIC: {},
+    Rule.NO_PICTURE: {"accepted": "JPEG, PNG"},
+    Rule.PICTURE_SMALL: {"width": 8, "height": 9, "least": 32},
+    Rule.PICTURE_LARGE: {"width": 20_000, "height": 10_000, "most": 50.0},
+    Rule.PICTURE_LAYERS: {},
+    Rule.PICTURE_DAMAGED: {"format": "PNG"},
+    Rule.PICTURE_INVISIBLE: {},
+}
+
+
+@pytest.mark.parametrize("locale", sorted(set(LANGUAGES) - {"en"}))
+@pytest.mark.parametrize("rule", list(Rule))
+def test_every_refusal_is_said_in_every_language_with_all_its_figures(rule: Rule, locale: str) -> None:
+    assert _gaps(LANGUAGES[locale].refusals[rule]) == FIGURES[rule].keys()
+    error = RequestRejected("In English.", field="request", rule=rule, figures=FIGURES[rule])
+    sentence = refusal(error, locale=locale, now_ms=0)
+    assert sentence != "In English."
+    assert "{" not in sentence
+    assert refusal(error, locale="en", now_ms=0) == "In English."
+
+
+def test_figures_are_said_as_people_say_them() -> None:
+    too_soon = RequestRejected("…", field="request", rule=Rule.REROLL_TOO_SOON, figures={"wait_ms": 38_400})
+    assert refusal(too_soon, locale="it", now_ms=0).endswith("fra circa 40 s.")
+    heavy = RequestRejected("…", field="end_picture", rule=Rule.PICTURE_HEAVY, figures=FIGURES[Rule.PICTURE_HEAVY])
+    assert refusal(heavy, locale="it", now_ms=0) == (
+        "L'immagine finale non si può usare. L'immagine è di 25 MB; se ne accettano al massimo 20."
+    )
+
+
+@pytest.mark.parametrize("locale", sorted(LANGUAGES))
+def test_styles_go_by_the_same_names_in_every_language(locale: str) -> None:
+    assert set(LANGUAGES[locale].styles) == {"gentle", "lively", "cinematic"}
+
+
+def test_the_queue_page_marks_the_readers_own_and_counts_the_rest() -> None:
+    ben = replace(MIA, user_id="2", name="ben")
+    page = queue_page(table("en"), [RUNNING, replace(QUEUED, member=ben)], MIA, count=5)
+    assert page.splitlines()[1:] == [
+        "🎞 now · “the fox turns its head” · 5 s · yours",
+        "3rd · “the fox turns its head” · 5 s · ben · about 11 min",
+        "… and 3 more",
+    ]
+    assert "/animate" in queue_page(table("en"), [], MIA, count=0)
+
+
+def test_the_other_pages_say_what_there_is() -> None:
+    allowance = Allowance(left_ms=4500, burst_ms=120_000, refill_ms_per_day=60_000, queued=2, running=1)
+    assert quota_page(table("it"), allowance).startswith("Ti restano qui 4,5 s di video, su un massimo di 120 s")
+    page = history_page(table("en"), [DONE, replace(DONE, unreached=True), replace(DONE, purged=True)])
+    assert page.splitlines()[1] == "7 · done · “the fox turns its head” · 5 s"
+    assert page.splitlines()[2].endswith("could not be brought to its chat")
+    assert page.splitlines()[3].endswith("no longer kept")
+    assert "24 h" in privacy_page(table("en"), RetentionSettings())
 
 
 def test_a_quota_refusal_says_what_is_left_what_would_fit_and_when() -> None:

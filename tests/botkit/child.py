@@ -19,6 +19,8 @@ def main(behaviour: str, worker: str) -> int:
             say(sys.stderr, "loading")
             say(sys.stderr, "The weights in /models are half downloaded; run the download again.")
             return 78
+        case "paused":
+            return 77
         case "serve":
             say(sys.stdout, f"ready {worker}")
             sys.stdin.read()

@@ -20,6 +20,7 @@ from storage.jobs import (
     FilmParams,
     Job,
     Member,
+    MessageRef,
     Phase,
     Place,
     Progress,
@@ -69,7 +70,13 @@ class Bench:
     numbers: list[int] = field(default_factory=list)
 
     async def submit(
-        self, *, member: Member = MIA, place: Place = HERE, seconds: float = 2.4, prompt: str = "the fox turns"
+        self,
+        *,
+        member: Member = MIA,
+        place: Place = HERE,
+        seconds: float = 2.4,
+        prompt: str = "the fox turns",
+        status_ref: MessageRef | None = None,
     ) -> Status:
         self.numbers.append(len(self.numbers))
         params = FilmParams(
@@ -83,7 +90,7 @@ class Bench:
             size=64,
         )
         return await self.store.submit(
-            Request(idem=f"test:{self.numbers[-1]}", member=member, place=place, params=params)
+            Request(idem=f"test:{self.numbers[-1]}", member=member, place=place, params=params, status_ref=status_ref)
         )
 
     async def start(self) -> Job:

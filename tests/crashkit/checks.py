@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from bot.relay import AT_ONCE_PER_CHAT
 from crashkit.chat import look
 from crashkit.journal import Journal
 from crashkit.roles import section_author
@@ -61,6 +62,9 @@ def _messages(db: Connection, site: Site) -> list[str]:
     """One message about each request, which shows how it ended; a film for each that is done, sent once."""
     room = look(site.terms.folder)
     found: list[str] = []
+    # A kill hits every delivery that is under way, each of which may have just posted its line.
+    if room.orphans > site.bot_kills * AT_ONCE_PER_CHAT:
+        found.append(f"{room.orphans} lines never became films after {site.bot_kills} kills")
     for number, state, rev in db.exec_driver_sql("SELECT id, state, rev FROM request"):
         live = room.live.get(number, [])
         shown = [(message.state, message.film) for message in live]

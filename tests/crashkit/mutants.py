@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from crashkit import message_mutants
+
 VARIABLE = "FLIPBOOK_MUTANT"
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 300
@@ -45,13 +47,13 @@ def _acknowledge_before_commit() -> None:
     class Undone(Exception):
         pass
 
-    async def early(self: Any, request: Any) -> Any:
+    async def early(self: Any, request: Any, **rules: Any) -> Any:
         def try_it(db: Any) -> None:
             raise Undone(queries.status(db, members.submit(db, self._terms, request)))
 
         async def later() -> None:
             await asyncio.sleep(0.01)
-            await submit(self, request)
+            await submit(self, request, **rules)
 
         try:
             await self._database.write(try_it)
@@ -82,27 +84,6 @@ def _no_fence() -> None:
     claims.lock_held, claims.beat = any_holder, kept
 
 
-def _sent_before_send() -> None:
-    from bot.relay import Relay
-
-    show = Relay._show
-
-    async def careless(self: Any, item: Any) -> None:
-        await self._store.outbox_sent(item.request_id, item.rev)
-        await show(self, item)
-
-    Relay._show = careless  # type: ignore[method-assign]
-
-
-def _no_nonce() -> None:
-    import secrets
-
-    from bot import relay
-
-    relay.film_nonce = lambda request_id: secrets.token_hex(8)  # type: ignore[assignment]
-    relay.status_nonce = lambda request_id, gone: secrets.token_hex(8)  # type: ignore[assignment]
-
-
 def _no_idempotency() -> None:
     import secrets
     from dataclasses import replace
@@ -110,8 +91,8 @@ def _no_idempotency() -> None:
     from storage.store import members
 
     submit = members.submit
-    members.submit = lambda db, terms, wish: submit(  # type: ignore[assignment]
-        db, terms, replace(wish, idem=f"{wish.idem}:{secrets.token_hex(4)}")
+    members.submit = lambda db, terms, wish, *rules: submit(  # type: ignore[assignment]
+        db, terms, replace(wish, idem=f"{wish.idem}:{secrets.token_hex(4)}"), *rules
     )
 
 
@@ -189,9 +170,9 @@ def _counter_drift() -> None:
 
     count = transitions.count_change
 
-    def forgetful(db: Any, account_id: int, *, before: Any, after: Any, **rest: Any) -> None:
-        if not (before is JobState.RUNNING and after is JobState.QUEUED):
-            count(db, account_id, before=before, after=after, **rest)
+    def forgetful(db: Any, account_id: int, change: Any, **rest: Any) -> None:
+        if not (change.before is JobState.RUNNING and change.after is JobState.QUEUED):
+            count(db, account_id, change, **rest)
 
     transitions.count_change = forgetful
 
@@ -221,13 +202,16 @@ def _claim_without_asking() -> None:
     from sqlalchemy import select, true
 
     from storage.dispatch import embedded
+    from storage.schema import request
     from storage.store import claims
 
-    async def early(self: Any) -> int | None:
-        return await self._database.read(lambda db: db.execute(select(embedded.next_in_turn())).scalar_one_or_none())
+    async def early(self: Any, *, running_max: int) -> int | None:
+        turn = select(embedded.next_in_turn(running_max))
+        return await self._database.read(lambda db: db.execute(turn).scalar_one_or_none())
 
     embedded.EmbeddedDispatch.next = early  # type: ignore[method-assign,assignment]
     claims.in_state = lambda *states: true()  # type: ignore[assignment]
+    claims.may_begin = lambda running_max: select(request.c.id)  # type: ignore[assignment]
 
 
 def _row_before_file() -> None:
@@ -247,8 +231,10 @@ def _row_before_file() -> None:
 MUTANTS = {
     "acknowledge before commit": Mutant(_acknowledge_before_commit, "bot_killed and (store or media)"),
     "no epoch fence": Mutant(_no_fence, "zombies"),
-    "mark sent before send": Mutant(_sent_before_send, "bot_killed and relay"),
-    "no nonce": Mutant(_no_nonce, "bot_killed and relay"),
+    "mark sent before send": Mutant(message_mutants.sent_before_send, "bot_killed and relay"),
+    "no nonce": Mutant(message_mutants.no_nonce, "bot_killed and relay"),
+    "line not committed": Mutant(message_mutants.line_not_committed, "without_nonces and sent"),
+    "adopted a moment later": Mutant(message_mutants.adopted_later, "without_nonces and commit"),
     "no idempotency": Mutant(_no_idempotency, "bot_killed"),
     "early refund": Mutant(_early_refund, "worker_killed"),
     "double settle": Mutant(_double_settle, "worker_killed"),

@@ -31,7 +31,7 @@ from engine.link import Link
 from engine.worker import Worker
 from storage.database import Database
 from storage.errors import FlipbookError
-from storage.jobs import Blob, Job, Member, Place, Result, Section, section_count
+from storage.jobs import Blob, Job, Member, MessageRef, Place, Result, Section, section_count
 from storage.media import Media
 from storage.settings import RetentionSettings
 from storage.store import Store
@@ -48,8 +48,9 @@ def bot(terms: Terms, line: Connection) -> None:
             store = terms.store(database, terms.clock())
             media = Media(terms.folder)
             desk = Desk(store, media, settings=terms.settings(), draw=random.Random())
-            relay = Relay(store, media, {PLATFORM: DiskChat(terms.folder)})
-            answer = _Answers(terms.folder, store, desk)
+            chat = DiskChat(terms.folder, two_calls=terms.two_calls)
+            relay = Relay(store, media, {PLATFORM: chat})
+            answer = _Answers(terms.folder, store, desk, chat if terms.two_calls else None)
             relaying = asyncio.create_task(relay.run())
             serving = asyncio.create_task(_serve(line, answer))
             await asyncio.wait((relaying, serving), return_when=asyncio.FIRST_COMPLETED)
@@ -196,7 +197,9 @@ class Sketcher:
 class _Answers:
     """One update at a time. It is acknowledged once the store has it, and the platform remembers that."""
 
-    def __init__(self, folder: Path, store: Store, desk: Desk | None) -> None:
+    def __init__(self, folder: Path, store: Store, desk: Desk | None, chat: DiskChat | None = None) -> None:
+        """chat: where a status message is posted before the film is asked for; None where the relay posts it."""
+        self._chat = chat
         self._acknowledged = Journal(folder / "acknowledged.jsonl")
         self._store = store
         self._desk = desk
@@ -211,8 +214,10 @@ class _Answers:
                     picture=picture(),
                     prompt=idem,
                     seconds=seconds,
+                    status_ref=None if self._chat is None else self._chat.place_status(),
                 )
                 request_id = (await self._desk.submit(incoming)).status.request_id
+                await self._tidy(incoming.status_ref)
                 self._acknowledged.add(idem=idem, request=request_id)
                 return "acknowledged", idem, request_id
             case ("cancel", request_id, user) if self._desk is not None:
@@ -228,6 +233,11 @@ class _Answers:
                 return "expired", await self._store.expire()
             case _:
                 raise ValueError(told)
+
+    async def _tidy(self, ref: MessageRef | None) -> None:
+        """A film asked for twice keeps its first message; this one is nobody's."""
+        if self._chat is not None and ref is not None and await self._store.request_of(ref) is None:
+            await self._chat.remove(ref)
 
 
 class _Refusals(logging.Handler):

@@ -43,6 +43,8 @@ class Site:
         """Updates that ask for another one's film, and so bear its words."""
         self.lost = 0
         """Kills and lost leases so far: what may cost a section."""
+        self.bot_kills = 0
+        """Of bots: what may leave a line in a chat that nobody knows of."""
         self.bot: Child | None = None
         self.worker: Child | None = None
         self._runner = asyncio.Runner()

@@ -21,6 +21,8 @@ class Terms:
     """Far more than there are kills: every film gets done, and every section drawn again can be counted."""
     lease_s: float = 30.0
     shared_clock: bool = True
+    two_calls: bool = False
+    """The platform knows no nonce, and a film takes a line first and then its media."""
     drawing_s: float = 0.0
     """How long the stand-in for the drawing takes over a section."""
 

@@ -9,16 +9,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from engine.conditioning import Conditioning
-from engine.encoders import (
+from engine.encoders import FilmInputs, encode_inputs, fit_picture
+from engine.text import (
     PROMPT_TOKENS_MAX,
     TEMPLATE_AFTER,
     TEMPLATE_BEFORE,
     TEXT_LENGTH,
-    FilmInputs,
-    encode_inputs,
     encode_pooled,
     encode_text,
-    fit_picture,
 )
 from engine.weights import ModelSet, take_inventory
 from storage.jobs import Schedule

@@ -49,10 +49,10 @@ class Hall:
             prompt="zoom in",
             picture=await asyncio.to_thread(self.media.put_bytes, picture(), ".png"),
             duration_ms=3600,
-            seed=7,
+            seed=seed,
             model="tiny",
             schedule=schedule,
-            steps=STEPS,
+            steps=steps,
             size=64,
         )
         return await self.store.submit(Request(idem=idem, member=MIA, place=HERE, params=params))

@@ -101,7 +101,7 @@ async def test_unsafe_library_works_with_a_rollback_journal(tmp_path: Path) -> N
 
 async def test_errors_of_either_library_arrive_as_sqlalchemys(database: Database) -> None:
     with pytest.raises(IntegrityError):
-        await database.write(do("INSERT INTO queue VALUES (2, 0, 0)"))
+        await database.write(do("INSERT INTO queue (id, virtual_ms, queued, est_ms, stood_ms) VALUES (2, 0, 0, 0, 0)"))
     with pytest.raises(OperationalError):
         await database.read(do("UPDATE queue SET queued = 1"))
 

@@ -155,6 +155,16 @@ SPOILS = {
         "UPDATE account SET queued = 1 WHERE id = 1; UPDATE queue SET queued = 2",
         {(7, "outbox 4/3"), (2, "request 4")},
     ),
+    "done once more without being covered": (
+        "INSERT INTO outbox VALUES (1, 4, 'done', 0, 0, 0, 0); UPDATE request SET rev = 4 WHERE id = 1;"
+        "UPDATE chat_message SET applied_rev = 4 WHERE request_id = 1",
+        {(7, "request 1")},
+    ),
+    "out of reach and yet shown": ("UPDATE request SET unreached_ms = 1 WHERE id = 1", {(6, "request 1")}),
+    "erased but for what an adapter wanted back": (
+        "UPDATE identity SET platform = 'erased' WHERE id = 2; UPDATE request SET origin = 'topic 5' WHERE id = 6",
+        {(9, "request 6")},
+    ),
     "purged and its picture still named": (
         "UPDATE request SET trimmed_ms = 1, purged_ms = 1 WHERE id = 2; DELETE FROM outbox WHERE request_id = 2",
         {(9, "request 2")},

@@ -56,7 +56,8 @@ def test_the_same_text_is_postgresqls() -> None:
         CreateTable(table).compile(dialect=dialect)
         for index in table.indexes:
             CreateIndex(index).compile(dialect=dialect)
-    assert "FOR NO KEY UPDATE SKIP LOCKED" in str(select(next_in_turn()).compile(dialect=dialect))
+    turn = str(select(next_in_turn(1)).compile(dialect=dialect))
+    assert "FOR NO KEY UPDATE OF request, account, person SKIP LOCKED" in turn
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def upgrade():
 
 async def _one_identity(folder: Path) -> None:
     def insert(db: Connection) -> None:
-        db.execute(text("INSERT INTO person (id, created_ms) VALUES (1, 5)"))
+        db.execute(text("INSERT INTO person (id, created_ms, running) VALUES (1, 5, 0)"))
         db.execute(text("INSERT INTO identity VALUES (1, 1, 'discord', '17', 'Mia', 'en')"))
 
     async with await Database.open(folder) as database:

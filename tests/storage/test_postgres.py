@@ -199,7 +199,8 @@ async def test_deadlock_is_resolved_by_running_one_side_again(database: Database
 
         return write
 
-    await database.write(lambda db: db.execute(text("INSERT INTO person (id, created_ms) VALUES (1, 0), (2, 0)")))
+    two = text("INSERT INTO person (id, created_ms, running) VALUES (1, 0, 0), (2, 0, 0)")
+    await database.write(lambda db: db.execute(two))
     async with await home.open() as other:
         await asyncio.gather(database.write(cross(1, 2)), other.write(cross(2, 1)))
     query = text("SELECT created_ms FROM person ORDER BY id")

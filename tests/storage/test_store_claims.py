@@ -151,7 +151,7 @@ def _writes(store: Store, claim: Claim) -> dict[str, Callable[[], Awaitable[obje
 class Forgetful(EmbeddedDispatch):
     """Delivers the same request again and again, as a queue that promises at-least-once may."""
 
-    async def next(self) -> int:  # type: ignore[override]
+    async def next(self, *, running_max: int) -> int:  # type: ignore[override]
         return 1
 
 

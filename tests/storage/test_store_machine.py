@@ -91,6 +91,9 @@ class Machine(RuleBasedStateMachine):
         self.store = Store(self.database, clock=self.clock, queue=QUEUE, quota=QUOTA)
         self.films: dict[int, Film] = {}
         self.idems = 0
+        self.paused_ms: int | None = None
+        self.paused_until_ms: int | None = None
+        self.stood_ms = 0
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(call)
@@ -118,7 +121,8 @@ class Machine(RuleBasedStateMachine):
                 self.run(call)
         else:
             status = self.run(call)
-            self.films[status.request_id] = Film(member, sections, self.clock.now_ms())
+            assert status.paused == (self.paused_ms is not None)
+            self.films[status.request_id] = Film(member, sections, self._waiting_clock_ms())
             after = self.run(self.store.allowance(member, "guild"))
             assert after.left_ms == before.left_ms - sections * 1200
             return
@@ -158,7 +162,7 @@ class Machine(RuleBasedStateMachine):
     def claim(self, worker: str) -> Claim:
         turns = [status.request_id for status in self.run(self.store.queue()) if status.state is JobState.QUEUED]
         job = self.run(self.store.claim(worker))
-        assert (job.claim.request_id if job else None) == (turns[0] if turns else None)
+        assert (job.claim.request_id if job else None) == (turns[0] if turns and not self._paused() else None)
         if job is None:
             return Claim(request_id=0, epoch=0)
         known = self.films[job.claim.request_id]
@@ -175,7 +179,8 @@ class Machine(RuleBasedStateMachine):
             with pytest.raises(StaleClaim):
                 self.run(self.store.beat(claim))
             return
-        assert self.run(self.store.beat(claim)) is (Wish.CANCEL if known.cancelled_by else Wish.CONTINUE)
+        owners = Wish.YIELD if self._paused() else Wish.CONTINUE
+        assert self.run(self.store.beat(claim)) is (Wish.CANCEL if known.cancelled_by else owners)
         self._lease(known)
 
     @rule(claim=claims)
@@ -237,7 +242,30 @@ class Machine(RuleBasedStateMachine):
                 self.run(call)
         else:
             self.run(call)
-            known.state, known.queued_ms = JobState.QUEUED, self.clock.now_ms()
+            known.state, known.queued_ms = JobState.QUEUED, self._waiting_clock_ms()
+
+    # The owner
+
+    @rule(hours=st.sampled_from((None, 1, 30)))
+    def pause(self, hours: int | None) -> None:
+        if not self._paused():
+            self._end_pause()
+            self.paused_ms = self.clock.now_ms()
+        self.paused_until_ms = None if hours is None else self.clock.now_ms() + hours * 3_600_000
+        pause = self.run(self.store.pause(for_ms=None if hours is None else hours * 3_600_000))
+        assert (pause.since_ms, pause.until_ms) == (self.paused_ms, self.paused_until_ms)
+
+    @rule()
+    def resume(self) -> None:
+        assert self.run(self.store.resume()) == self._paused()
+        self._end_pause()
+
+    @rule()
+    def end_pause(self) -> None:
+        over = self.paused_ms is not None and not self._paused()
+        assert self.run(self.store.end_pause()) == over
+        if over:
+            self._end_pause()
 
     # Time and upkeep
 
@@ -273,7 +301,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def expire(self) -> None:
-        too_old_ms = self.clock.now_ms() - 10 * 3_600_000
+        too_old_ms = self._waiting_clock_ms() - 10 * 3_600_000
         old = [film for film in self.films.values() if film.state is JobState.QUEUED and film.queued_ms < too_old_ms]
         assert self.run(self.store.expire()) == len(old)
         for known in old:
@@ -350,7 +378,23 @@ class Machine(RuleBasedStateMachine):
         elif known.tries >= 2:
             known.state, known.charged_ms = JobState.FAILED, 0
         else:
-            known.state, known.queued_ms = JobState.QUEUED, self.clock.now_ms()
+            known.state, known.queued_ms = JobState.QUEUED, self._waiting_clock_ms()
+
+    def _paused(self) -> bool:
+        until_ms = self.paused_until_ms
+        return self.paused_ms is not None and (until_ms is None or self.clock.now_ms() < until_ms)
+
+    def _end_pause(self) -> None:
+        self.stood_ms = self.clock.now_ms() - self._waiting_clock_ms()
+        self.paused_ms = self.paused_until_ms = None
+
+    def _waiting_clock_ms(self) -> int:
+        """It stands still in a pause."""
+        now_ms = self.clock.now_ms()
+        if self.paused_ms is None:
+            return now_ms - self.stood_ms
+        end_ms = now_ms if self.paused_until_ms is None else min(now_ms, self.paused_until_ms)
+        return now_ms - self.stood_ms - max(0, end_ms - self.paused_ms)
 
     def _cancelled(self, known: Film, by: str) -> None:
         known.state = JobState.CANCELLED

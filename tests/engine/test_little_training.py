@@ -1,0 +1,127 @@
+"""Training the little model: each stage learns, and a stopped training goes on as if it had not been."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.encoders import FilmInputs, encode_inputs
+from engine.little.codec import ClipStage, PictureStage, fresh_codec
+from engine.little.flat import flatten_time, inflate_time
+from engine.little.lessons import Stage, teach
+from engine.little.pictures import draw_pictures
+from engine.little.shipped import little_weights
+from engine.little.sight import psnr
+from engine.little.sizes import CURRICULA
+from engine.little.tokens import write_tokenizers
+from engine.little.train import School
+from engine.little.words import WordsStage, fresh_encoders
+from engine.weights import ModelSet, take_inventory
+from storage.jobs import Schedule
+
+SMOKE = CURRICULA["smoke"]
+CPU = torch.device("cpu")
+
+
+class Stopped(Exception):
+    pass
+
+
+class StoppedBefore:
+    """A stage that is killed before a step."""
+
+    def __init__(self, stage: Stage, step: int) -> None:
+        self._stage, self._stop = stage, step
+        self.name, self.steps = stage.name, stage.steps
+
+    def step(self, index: int) -> float:
+        if index == self._stop:
+            raise Stopped
+        return self._stage.step(index)
+
+    def state(self) -> dict[str, Any]:
+        return self._stage.state()
+
+    def load(self, state: dict[str, Any]) -> None:
+        self._stage.load(state)
+
+
+def pictures() -> Stage:
+    return PictureStage(fresh_codec(SMOKE), SMOKE.pictures, torch.float32)
+
+
+def clips() -> Stage:
+    return ClipStage(fresh_codec(SMOKE), SMOKE.clips, SMOKE, torch.float32)
+
+
+@pytest.mark.parametrize("stage", [pictures, clips])
+def test_a_stopped_stage_ends_bit_for_bit_as_one_that_was_not(stage: Callable[[], Stage], tmp_path: Path):
+    whole = stage()
+    teach(whole, tmp_path / "whole")
+    with pytest.raises(Stopped):
+        teach(StoppedBefore(stage(), whole.steps - 1), tmp_path / "stopped", save_every_s=0)
+    again = stage()
+    teach(again, tmp_path / "stopped")
+    kept, expected = again.state(), whole.state()
+    assert kept["codec"].keys() == expected["codec"].keys()
+    assert all(torch.equal(kept["codec"][name], expected["codec"][name]) for name in expected["codec"])
+    assert all(torch.equal(kept["average"][name], expected["average"][name]) for name in expected["average"])
+
+
+def test_pictures_through_flat_kernels_are_those_of_the_whole_codec():
+    vae = fresh_codec(SMOKE).eval()
+    picture = draw_pictures(torch.Generator().manual_seed(1), 1, 32, 48).flat.unsqueeze(2) * 2 - 1
+    with torch.no_grad():
+        whole = vae.decode(vae.encode(picture).latent_dist.mean).sample
+        flatten_time(vae)
+        flat = vae.decode(vae.encode(picture).latent_dist.mean).sample
+        inflate_time(vae)
+        again = vae.decode(vae.encode(picture).latent_dist.mean).sample
+    assert torch.allclose(whole, flat, atol=1e-4)
+    assert torch.allclose(whole, again, atol=1e-4)
+
+
+def test_the_codec_starts_from_principal_components_and_learns():
+    vae = fresh_codec(SMOKE)
+    stage = PictureStage(vae, replace(SMOKE.pictures, steps=30, batch=4), torch.float32)
+    picture = draw_pictures(torch.Generator().manual_seed(2), 4, 64, 64).flat.unsqueeze(2) * 2 - 1
+
+    def quality() -> float:
+        with torch.no_grad():
+            return psnr(vae.decode(vae.encode(picture).latent_dist.mean).sample, picture)
+
+    before = quality()
+    assert before > 14
+    for index in range(stage.steps):
+        stage.step(index)
+    assert quality() > before + 0.5
+
+
+def test_the_text_encoders_learn(tmp_path: Path):
+    write_tokenizers(tmp_path)
+    stage = WordsStage(fresh_encoders(tmp_path), steps=25, batch=16)
+    losses = [stage.step(index) for index in range(stage.steps)]
+    assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
+
+
+def test_one_command_teaches_everything_and_packs_a_set_the_engine_draws_with(tmp_path: Path):
+    school = School(SMOKE, tmp_path / "checkpoints", CPU)
+    school.codec()
+    school.words()
+    school.flow()
+    out = tmp_path / "set"
+    school.pack(out)
+    inventory = take_inventory(little_weights(out), tuple(Schedule))
+    models = ModelSet(out, inventory, CPU)
+    picture = draw_pictures(torch.Generator().manual_seed(3), 1, 32, 32).flat[0]
+    from bench.kit.little_films import as_image
+
+    inputs = FilmInputs(
+        prompt="zooma", negative_prompt=None, picture=as_image(picture), end_picture=None, height=32, width=32
+    )
+    conditioning = encode_inputs(inputs, models)
+    assert conditioning.start.square().mean().sqrt() == pytest.approx(1, abs=0.7)
+    assert models.backbone_identity(Schedule.INVERTED) == models.backbone_identity(Schedule.FORWARD)
