@@ -153,7 +153,7 @@ class _Lateness:
 
     def take(self) -> dict[str, float]:
         taken, self._late_ms = self._late_ms, []
-        times = Times(taken + [0.0, 0.0])
+        times = Times([*taken, 0.0, 0.0])
         return {"p50": times.p50, "p99": times.p99, "worst": max(times.all_ms)}
 
 

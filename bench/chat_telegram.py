@@ -3,8 +3,8 @@
 A hundred members of five groups ask for a film within ten seconds. Telegram is the tests' stand-in, in this process,
 with Telegram's own figures: 20 messages a minute in a group, edits counted, 30 a second in all. The bot is the shipped
 program in a process of its own; a stand-in draws the films at once, so that nothing but the budget holds them up.
-Promises: none lost and none twice, no budget ever exceeded, previews only from what is left over for them. The exit code
-is 1 where one is broken. Takes as long as the budget does: some three minutes.
+Promises: none lost and none twice, no budget ever exceeded, previews only from what is left over for them. The exit
+code is 1 where one is broken. Takes as long as the budget does: some three minutes.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ import av
 from PIL import Image
 
 from storage.jobs import Blob, Job, Phase, Progress, Result, Section, frame_count, section_count
+from storage.settings import EngineSettings
 
 if TYPE_CHECKING:
     from chatkit.discord import Person
@@ -51,15 +52,20 @@ async def _scenes(folder: Path) -> dict[str, tuple[str, int]]:
     """Pages by name, each with the height of its picture."""
     from chatkit.discord import Discord, File
     from chatkit.discord.transcript import page_of
-    from discordkit.site import site
+    from discordkit.site import settings_for, site
 
     pages: dict[str, tuple[str, int]] = {}
-    async with Discord() as kit, site(folder / "data", kit) as here:
+    data = folder / "data"
+    # No engine runs here; the name only spares the pictures the untrained model's warning.
+    settings = settings_for(data).model_copy(update={"engine": EngineSettings(model="framepack")})
+    async with Discord() as kit, site(data, kit, settings=settings) as here:
         image = File("fox.jpg", EXAMPLE.read_bytes())
         await here.asked(image=image, prompt=PROMPT, seconds=3.6)
         await here.asked(here.ben, image=image, prompt="snow begins to fall", seconds=2.4)
         job = await here.work.start()
-        await here.work.store.publish_progress(_progress(job, here.work.media.put_bytes(_gif(12), ".gif")))
+        await here.work.store.publish_progress(
+            _progress(job, here.work.media.put_bytes(await asyncio.to_thread(_gif, 12), ".gif"))
+        )
         await kit.posted(here.room, lambda message: message.attachments)
         pages["discord-queue"] = page_of(here.room, here.mia), 640
         await _finish(here, job)
@@ -68,7 +74,7 @@ async def _scenes(folder: Path) -> dict[str, tuple[str, int]]:
         here.ben.react(film, "🔁")
         await kit.posted(here.room, lambda message: "🎬" in message.content, after=film.id)
         pages["discord-film"] = page_of(here.room, here.mia), 760
-        pages["discord-history"] = await _history(here, here.mia), 760
+        pages["discord-history"] = await _history(here, here.mia), 340
     return pages
 
 
@@ -102,16 +108,10 @@ async def _finish(here: Site, job: Job) -> None:
         checkpoint = work.media.put_bytes(f"{job.claim} {index}".encode(), ".ckpt")
         await work.store.save_section(job.claim, Section(index=index, checkpoint=checkpoint, gpu_ms=10))
     film = work.folder / "film.mp4"
-    with av.open(film, "w") as container:
-        stream = container.add_stream("libx264", rate=30)
-        stream.width = stream.height = SIDE
-        stream.pix_fmt = "yuv420p"
-        for picture in _frames(frame_count(sections)):
-            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
-        container.mux(stream.encode())
+    await asyncio.to_thread(_write_film, film, frame_count(sections))
     result = Result(
         film=work.media.put_file(film),
-        gif=work.media.put_bytes(_gif(36), ".gif"),
+        gif=work.media.put_bytes(await asyncio.to_thread(_gif, 36), ".gif"),
         poster=work.media.put_bytes(EXAMPLE.read_bytes(), ".jpg"),
         width=SIDE,
         height=SIDE,
@@ -121,8 +121,19 @@ async def _finish(here: Site, job: Job) -> None:
     await work.store.complete(job.claim, result)
 
 
+def _write_film(path: Path, frames: int) -> None:
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width = stream.height = SIDE
+        stream.pix_fmt = "yuv420p"
+        for picture in _frames(frames):
+            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+        container.mux(stream.encode())
+
+
 def _frames(count: int) -> Iterator[Image.Image]:
     picture = Image.open(EXAMPLE).convert("RGB")
+    picture.thumbnail((2 * SIDE, 2 * SIDE))
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
     for number in range(count):

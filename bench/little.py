@@ -59,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         measure_drift(models, options, report)
     report.figure("memory", f"{_peak_gb():.2f} GB", promise="≤ 2 GB", kept=_peak_gb() <= 2)
     if options.save:
-        notes = f"{card.name}, class {options.size}, {options.steps} steps, {options.each} films per motion and language"
+        notes = (
+            f"{card.name}, class {options.size}, {options.steps} steps, {options.each} films per motion and language"
+        )
         report.save("little", command="python -m bench.little", notes=notes)
     return 0 if report.kept else 1
 
@@ -79,7 +81,9 @@ def load(weights: Path, report: Report) -> ModelSet:
 
 def measure_films(models: ModelSet, motions: list[Motion], options: argparse.Namespace, report: Report) -> None:
     dice = Random("bench")
-    right: dict[tuple[str, bool], list[bool]] = {(language, camera): [] for language in LANGUAGES for camera in (True, False)}
+    right: dict[tuple[str, bool], list[bool]] = {
+        (language, camera): [] for language in LANGUAGES for camera in (True, False)
+    }
     by_motion: dict[Motion, list[bool]] = {motion: [] for motion in motions}
     times, first, drawn, possible, foretold = [], [], [], [], []
     number = 0
@@ -106,8 +110,18 @@ def measure_films(models: ModelSet, motions: list[Motion], options: argparse.Nam
                     drawn.append(compensated_ssim(shot.frames[:, frame], true[:, frame]))
                     possible.append(compensated_ssim(again[:, frame], true[:, frame]))
                 print(f"  {motion:12} {asked.text!r}: {seen.motion} {seen.strengths[motion]:.2f}", flush=True)
-    report.figure(f"film of {72 / 30:.1f} s", f"{statistics.mean(times):.1f} s, slowest {max(times):.1f} s", promise="≤ 45 s", kept=max(times) <= 45)
-    report.figure("first frame, PSNR", f"{statistics.mean(first):.1f} dB, least {min(first):.1f}", promise="≥ 26 dB", kept=statistics.mean(first) >= 26)
+    report.figure(
+        f"film of {72 / 30:.1f} s",
+        f"{statistics.mean(times):.1f} s, slowest {max(times):.1f} s",
+        promise="≤ 45 s",
+        kept=max(times) <= 45,
+    )
+    report.figure(
+        "first frame, PSNR",
+        f"{statistics.mean(first):.1f} dB, least {min(first):.1f}",
+        promise="≥ 26 dB",
+        kept=statistics.mean(first) >= 26,
+    )
     share = statistics.mean(drawn) / statistics.mean(possible)
     report.figure(
         "frames, compensated SSIM",
@@ -119,10 +133,14 @@ def measure_films(models: ModelSet, motions: list[Motion], options: argparse.Nam
         if hits:
             least = 0.95 if camera else 0.8
             name = f"{'camera' if camera else 'other'} motions, {language}"
-            report.figure(name, f"{sum(hits)} of {len(hits)} right", promise=f"≥ {least:.0%}", kept=statistics.mean(hits) >= least)
+            report.figure(
+                name, f"{sum(hits)} of {len(hits)} right", promise=f"≥ {least:.0%}", kept=statistics.mean(hits) >= least
+            )
     for motion, hits in by_motion.items():
         report.say(f"  {motion:12} {sum(hits)} of {len(hits)}")
-    report.figure("previews foretell", f"{statistics.mean(foretold):.0%}", promise="≥ 90%", kept=statistics.mean(foretold) >= 0.9)
+    report.figure(
+        "previews foretell", f"{statistics.mean(foretold):.0%}", promise="≥ 90%", kept=statistics.mean(foretold) >= 0.9
+    )
 
 
 def reconstruct(clip: Tensor, models: ModelSet) -> Tensor:
@@ -139,7 +157,9 @@ def measure_drift(models: ModelSet, options: argparse.Namespace, report: Report)
         report.say(f"  {name:10} colour {course.colour:5.1f} of 255, contrast {course.contrast:.0%} after 10 s")
     inverted, plain = found["inverted"], found["plain"]
     halved = inverted.colour <= plain.colour / 2 and inverted.contrast <= plain.contrast / 2
-    report.figure("drift, inverted : plain", f"{inverted.colour:.1f} : {plain.colour:.1f}", promise="at most half", kept=halved)
+    report.figure(
+        "drift, inverted : plain", f"{inverted.colour:.1f} : {plain.colour:.1f}", promise="at most half", kept=halved
+    )
     if options.chart:
         chart(found, options.chart)
 

@@ -94,7 +94,9 @@ def chart(courses: Mapping[str, Course], path: Path) -> None:
             pen.text((left - 40, bottom - share * (bottom - top) - 6), f"{share * highest:.0f}", "#555555")
         for colour, line in zip(_COLOURS.values(), lines, strict=True):
             step = (right - left) / (len(line) - 1)
-            points = [(left + step * second, bottom - value / highest * (bottom - top)) for second, value in enumerate(line)]
+            points = [
+                (left + step * second, bottom - value / highest * (bottom - top)) for second, value in enumerate(line)
+            ]
             pen.line(points, colour, width=3)
         for second in range(0, len(lines[0]), 2):
             pen.text((left + second * (right - left) / (len(lines[0]) - 1) - 3, bottom + 6), f"{second} s", "#555555")

@@ -112,9 +112,9 @@ def shoot_plainly(wanted: Wanted, models: ModelSet) -> Tensor:
     with models.backbone(plan.schedule) as backbone:
         for part in range(whole.sections):
             here = replace(conditioning, start=latents[-1][:, :, -1:].clone())
-            for event in generate(plan, here, backbone, seed=wanted.seed + part, guidance=Guidance()):
-                if isinstance(event, Finished):
-                    latents.append(event.latents[:, :, 1:].clone())
+            *_, last = generate(plan, here, backbone, seed=wanted.seed + part, guidance=Guidance())
+            assert isinstance(last, Finished)
+            latents.append(last.latents[:, :, 1:].clone())
         frames = backbone.decode(torch.cat(latents, dim=2), _nothing)[0]
     return frames.clamp(-1, 1)
 

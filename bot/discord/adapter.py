@@ -69,6 +69,7 @@ class DiscordAdapter(DiscordChat):
                         await client.connect()
                     finally:
                         await front.close()
+                        await self.finish()
                         self.connect(None)
             except discord.LoginFailure as exc:
                 raise _token_refused() from exc

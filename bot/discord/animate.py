@@ -74,7 +74,7 @@ async def animate(front: Front, interaction: Interaction, wish: Wish) -> None:
     async with guarded(interaction, front.clock):
         words = words_of(interaction)
         if front.closing:
-            raise QueueFull(words.discord.not_ready)
+            raise QueueFull(words.stopping)
         check_interaction(interaction, words)
         for upload, name in ((wish.picture, "picture"), (wish.end_picture, "end_picture")):
             if upload is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import TypeVar
 
 import aiohttp
 import discord
@@ -22,6 +24,11 @@ from storage.jobs import Member, MessageRef, Place
 PLATFORM = "discord"
 TOO_LATE = frozenset({UNKNOWN_INTERACTION, ALREADY_ACKNOWLEDGED, INVALID_TOKEN})
 """The interaction takes no answer any more; nothing is wrong with the bot."""
+ANSWER_TRIES = 2
+TAKEN = "taken"
+"""Marks an interaction whose first answer Discord has, as far as anybody can know: what follows is a second one."""
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -54,15 +61,44 @@ def words_of(interaction: Interaction) -> Table:
     return table(interaction.locale.value)
 
 
+async def first_answer(interaction: Interaction, answer: Callable[[], Awaitable[T]]) -> T | None:
+    """Give an interaction its first answer: a deferral, a form, a message. Once: see `Front.first_time`.
+
+    None where Discord's word on it was lost on the way. The answer may stand all the same, and what was asked for is
+    done in any case: that it was heard is what counts. Raises discord.HTTPException where it is refused.
+    """
+    for _ in range(ANSWER_TRIES):
+        try:
+            given = await answer()
+        except discord.HTTPException as exc:
+            if exc.code == ALREADY_ACKNOWLEDGED:
+                break  # by an earlier try, of the library's or of ours
+            if exc.status < 500:
+                raise
+            log.info("first answer lost", extra={"status": exc.status})
+        except (aiohttp.ClientError, OSError, TimeoutError) as exc:
+            log.info("first answer lost", extra={"kind": type(exc).__name__})
+        else:
+            return given
+    interaction.extras[TAKEN] = True
+    return None
+
+
+async def acknowledge(interaction: Interaction) -> None:
+    """Tell Discord that a press or a form was heard: at once, what follows may take longer than it waits."""
+    await first_answer(interaction, interaction.response.defer)
+
+
 async def reply(interaction: Interaction, text: str, *, view: discord.ui.View | None = None) -> None:
     """Say it to the one who asked and to nobody else. An interaction that is too old is let go."""
     shown = content(text)
     given = discord.utils.MISSING if view is None else view
     try:
-        if interaction.response.is_done():
+        if interaction.response.is_done() or TAKEN in interaction.extras:
             await interaction.followup.send(shown, ephemeral=True, view=given)
         else:
-            await interaction.response.send_message(shown, ephemeral=True, view=given)
+            send = interaction.response.send_message
+            await first_answer(interaction, partial(send, shown, ephemeral=True, view=given))
     except discord.HTTPException as exc:
         if exc.code not in TOO_LATE:
             log.warning("answer not shown", extra={"status": exc.status, "code": exc.code})

@@ -114,7 +114,7 @@ async def hide(front: Front, interaction: Interaction, request_id: int) -> None:
 
 def _check_open(front: Front, interaction: Interaction) -> None:
     if front.closing:
-        raise QueueFull(words_of(interaction).discord.not_ready)
+        raise QueueFull(words_of(interaction).stopping)
 
 
 async def _check_belongs(front: Front, interaction: Interaction, request_id: int) -> None:

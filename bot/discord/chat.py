@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import aiohttp
 import discord
+from discord.abc import PrivateChannel
 
 from bot.chat import ChatUnavailable, Limits, MessageGone, PlaceClosed, Slip, View
 from bot.delivery import Ladder
 from bot.discord.answers import PLATFORM, ref
 from bot.discord.controls import controls, film_ids, is_film, status_ids
-from bot.discord.errors import TooLarge, translated
+from bot.discord.errors import EditsUsedUp, TooLarge, translated
 from bot.discord.memory import Memory
 from bot.discord.permissions import Interaction
 from bot.discord.text import ALT_TEXT_CHARS_MAX, content, small_print
@@ -33,7 +35,11 @@ NONCE_MS = 60_000
 """Discord remembers a nonce for some minutes. What is older than this is looked for before it is posted again."""
 NOT_READY_S = 2.0
 REROLL_EMOJI = "🔁"
+SEED_S = 2.0
+"""At a stop, for the reactions that are still to be shown."""
 FRESH_MAX = 2000
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +88,12 @@ class DiscordChat:
     async def post(self, place: Place, view: View, *, nonce: str) -> MessageRef:
         wanted = status_ids(view.status.request_id)
         if (stands := await self._standing(place, wanted, since_ms=view.status.created_ms)) is not None:
-            await self.edit(stands, view)
-            return stands
+            try:
+                await self.edit(stands, view)
+            except MessageGone:
+                log.info("status deleted meanwhile", extra={"request_id": view.status.request_id})
+            else:
+                return stands
         async with self._files(view) as files:
             with translated():
                 message = await self.channel(place.chat_id, place.community_id).send(
@@ -103,9 +113,16 @@ class DiscordChat:
         await asyncio.shield(task)
 
     async def edit(self, ref: MessageRef, view: View) -> None:
-        if is_film(view):
-            await self._edit_film(ref, view)
-            return
+        try:
+            if is_film(view):
+                await self._edit_film(ref, view)
+            else:
+                await self._edit_status(ref, view)
+        except MessageGone:
+            self._memory.forget(int(ref.chat_id), int(ref.message_id))
+            raise
+
+    async def _edit_status(self, ref: MessageRef, view: View) -> None:
         if self._too_old(ref):
             await self.remove(ref)
             raise MessageGone
@@ -118,43 +135,47 @@ class DiscordChat:
             # Text alone leaves a preview where it is; what is over has none.
             running = view.status.state is JobState.RUNNING
             attachments = files if files or not running else discord.utils.MISSING
-            with translated():
-                await self.message(ref).edit(content=content(view.text), attachments=attachments, view=controls(view))
+            try:
+                with translated():
+                    shown = content(view.text)
+                    await self.message(ref).edit(content=shown, attachments=attachments, view=controls(view))
+            except EditsUsedUp:
+                await self.remove(ref)
+                raise MessageGone from None
 
-    async def deliver(self, place: Place, view: View, *, nonce: str, slip: Slip, anew: bool = False) -> MessageRef:
-        """The film with its buttons, its requester mentioned, as large as the server takes it. One call: no slip.
-
-        anew: also where the film stands there already.
-        """
+    async def deliver(self, place: Place, view: View, *, nonce: str, slip: Slip) -> MessageRef:
+        """The film with its buttons, its requester mentioned, as large as the server takes it. One call: no slip."""
         status = view.status
         wanted = film_ids(status.request_id)
         since_ms = status.ended_ms or status.created_ms
-        if not anew and (stands := await self._standing(place, wanted, since_ms=since_ms)) is not None:
+        if (stands := await self._standing(place, wanted, since_ms=since_ms)) is not None:
+            self._seed(stands)
             return stands
+        return await self.repost(place, view, nonce=nonce)
+
+    async def repost(self, place: Place, view: View, *, nonce: str) -> MessageRef:
+        """The film as a new message, also where it stands there already."""
         channel = self.channel(place.chat_id, place.community_id)
         called = [] if view.mention is None else [discord.Object(int(view.mention.user_id))]
         before = "" if view.mention is None else f"<@{view.mention.user_id}> "
-        async with self._ladder(place, view) as ladder:
-            while True:
-                parcel = await ladder.rung()
-                try:
-                    async with _opened(parcel.files, view) as files:
-                        with translated():
-                            message = await channel.send(
-                                content(view.text, before=before, after=small_print(parcel.reduced)),
-                                files=files,
-                                view=controls(view),
-                                nonce=nonce,
-                                allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=called),
-                            )
-                    break
-                except TooLarge:
-                    ladder.refused()
-        self._seed(message)
-        return ref(place.chat_id, message.id)
+
+        async def send(files: list[discord.File], reduced: str) -> MessageRef:
+            message = await channel.send(
+                content(view.text, before=before, after=small_print(reduced)),
+                files=files,
+                view=controls(view),
+                nonce=nonce,
+                allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=called),
+            )
+            return ref(place.chat_id, message.id)
+
+        posted = await self._climb(place.community_id, view, send)
+        self._seed(posted)
+        return posted
 
     async def remove(self, ref: MessageRef) -> None:
         self._fresh.pop(ref.message_id, None)
+        self._memory.forget(int(ref.chat_id), int(ref.message_id))
         try:
             with translated():
                 await self.message(ref).delete()
@@ -171,11 +192,16 @@ class DiscordChat:
             return False
         return True
 
-    def upload_bytes_max(self, place: Place) -> int:
-        """What the place takes in one message, as far as it is known."""
-        if not place.community_id.isdecimal():
+    async def finish(self) -> None:
+        """The bot is about to disconnect: what is begun and not written down anywhere gets a moment."""
+        if self._seeding:
+            await asyncio.wait(self._seeding, timeout=SEED_S)
+
+    def upload_bytes_max(self, community_id: str) -> int:
+        """What the community takes in one message, as far as it is known."""
+        if not community_id.isdecimal():
             return UPLOAD_FLOOR_BYTES
-        guild = self._connected().get_guild(int(place.community_id))
+        guild = self._connected().get_guild(int(community_id))
         return UPLOAD_FLOOR_BYTES if guild is None else max(UPLOAD_FLOOR_BYTES, guild.filesize_limit)
 
     async def _greeted(self, ref: MessageRef, view: View) -> bool:
@@ -188,17 +214,32 @@ class DiscordChat:
 
     async def _edit_film(self, ref: MessageRef, view: View) -> None:
         """A film that is covered now: its files go up again, under names that cover them."""
-        place = view.status.place
-        async with self._ladder(place, view) as ladder:
+        message = self.message(ref)
+
+        async def send(files: list[discord.File], _reduced: str) -> None:
+            await message.edit(attachments=files, view=controls(view))
+
+        await self._climb(self._community(ref, view.status.place), view, send)
+
+    async def _climb(self, community_id: str, view: View, send: Callable[[list[discord.File], str], Awaitable[T]]) -> T:
+        """Send the film's files, smaller ones each time Discord says that they are too large."""
+        most, form = self.upload_bytes_max(community_id), self._settings.form(community_id)
+        async with Ladder(view, bytes_max=most, form=form) as ladder:
             while True:
                 parcel = await ladder.rung()
                 try:
                     async with _opened(parcel.files, view) as files:
                         with translated():
-                            await self.message(ref).edit(attachments=files, view=controls(view))
-                    return
+                            return await send(files, parcel.reduced)
                 except TooLarge:
                     ladder.refused()
+
+    def _community(self, ref: MessageRef, home: Place) -> str:
+        """Where a film's message stands: where the film was made, or where it was posted again."""
+        if ref.chat_id == home.chat_id:
+            return home.community_id
+        channel = self._connected().get_channel(int(ref.chat_id))
+        return "" if channel is None or isinstance(channel, PrivateChannel) else str(channel.guild.id)
 
     async def _standing(self, place: Place, wanted: Collection[str], *, since_ms: int) -> MessageRef | None:
         """A message that an earlier try has posted, where its nonce may be forgotten."""
@@ -208,7 +249,7 @@ class DiscordChat:
         channel = self.channel(place.chat_id, place.community_id)
         try:
             with translated():
-                found = await self._memory.find(channel, _me(client), wanted)
+                found = await self._memory.find(channel, _me(client), wanted, since_ms=since_ms)
         except PlaceClosed:
             # Nothing can be read here; whether something can be posted, the post itself finds out.
             return None
@@ -218,17 +259,14 @@ class DiscordChat:
         posted = discord.utils.snowflake_time(int(ref.message_id))
         return self._clock.now_ms() - posted.timestamp() * 1000 > EDITABLE_MS
 
-    def _ladder(self, place: Place, view: View) -> Ladder:
-        return Ladder(view, bytes_max=self.upload_bytes_max(place), form=self._settings.form(place.community_id))
-
     @asynccontextmanager
     async def _files(self, view: View) -> AsyncGenerator[list[discord.File]]:
         async with _opened(() if view.media is None else (view.media,), view) as files:
             yield files
 
-    def _seed(self, message: discord.Message) -> None:
+    def _seed(self, film: MessageRef) -> None:
         """Show how it is done: members need only press the 🔁. Nothing waits for it."""
-        task = asyncio.create_task(_react(message))
+        task = asyncio.create_task(_react(self.message(film)), name="seed")
         self._seeding.add(task)
         task.add_done_callback(self._seeding.discard)
 
@@ -261,7 +299,7 @@ async def _answer(interaction: Interaction, view: View) -> bool:
     return True
 
 
-async def _react(message: discord.Message) -> None:
+async def _react(message: discord.PartialMessage) -> None:
     try:
         with translated():
             await message.add_reaction(REROLL_EMOJI)

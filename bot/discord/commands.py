@@ -102,6 +102,16 @@ async def add_commands(tree: Tree, front: Front, offers: Offers) -> None:
     async def history(interaction: Interaction) -> None:  # pyright: ignore[reportUnusedFunction]
         await pages.show_history(front, interaction)
 
+    @tree.command(name=said("discord.privacy.name"), description=said("discord.privacy.help"))
+    async def privacy(interaction: Interaction) -> None:  # pyright: ignore[reportUnusedFunction]
+        await pages.show_privacy(front, interaction)
+
+    @tree.command(name=said("discord.link.name"), description=said("discord.link.help"))
+    @app_commands.rename(code=said("discord.code.name"))
+    @app_commands.describe(code=said("discord.code.help"))
+    async def link(interaction: Interaction, code: str | None = None) -> None:  # pyright: ignore[reportUnusedFunction]
+        await pages.link(front, interaction, code)
+
     @tree.command(name=said("discord.help.name"), description=said("discord.help.help"))
     async def help_command(interaction: Interaction) -> None:  # pyright: ignore[reportUnusedFunction]
         await pages.show_help(front, interaction)

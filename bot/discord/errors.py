@@ -47,6 +47,10 @@ class TooLarge(Exception):
     """The files are larger than this place takes: send smaller ones."""
 
 
+class EditsUsedUp(ChatUnavailable):
+    """Of a message older than an hour: it can be edited later, or replaced now."""
+
+
 @contextmanager
 def translated() -> Generator[None]:
     """Raise MessageGone, PlaceClosed, ChatUnavailable or TooLarge for what Discord answered in the block.
@@ -73,8 +77,10 @@ def translate(error: discord.HTTPException) -> Exception:
     """What this answer means for the relay; the error itself where it is our mistake."""
     if error.status == 413 or error.code == TOO_LARGE:
         return TooLarge()
-    if error.code in (UNKNOWN_MESSAGE, OLD_MESSAGE_EDITS):
+    if error.code == UNKNOWN_MESSAGE:
         return MessageGone()
+    if error.code == OLD_MESSAGE_EDITS:
+        return EditsUsedUp("too many edits of an old message", after_s=retry_after_s(error))
     if error.code in CLOSED:
         return PlaceClosed(CLOSED[error.code])
     if error.status == 429:
@@ -84,8 +90,8 @@ def translate(error: discord.HTTPException) -> Exception:
     if error.status >= 500:
         return ChatUnavailable(f"HTTP {error.status}")
     if error.status == 403:
-        # Also without a code that is known here: nothing of ours gets through.
-        return PlaceClosed(f"forbidden ({error.code})")
+        # Not by a rule of the place: Discord's door or a proxy before it says so to everybody, for a while.
+        return ChatUnavailable(f"forbidden ({error.code})", after_s=REFUSED_AFTER_S)
     return error
 
 

@@ -1,4 +1,4 @@
-"""/queue, /quota, /history and /help: answers for one member, whose controls hold all they need in their ids."""
+"""/queue, /quota, /history and the like: answers for one member, whose controls hold all they need in their ids."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, cast
 import discord
 from discord import app_commands
 
-from bot.chat import Slip
 from bot.desk import Asker
 from bot.discord.answers import guarded, idem_of, member_of, place_of, reply, words_of
 from bot.discord.controls import OURS
@@ -18,10 +17,10 @@ from bot.discord.permissions import Interaction, check_interaction
 from bot.discord.text import content
 from bot.discord.translation import said
 from bot.wording import en
-from bot.wording.pages import history_page, queue_page, quota_page
+from bot.wording.pages import history_page, privacy_page, queue_page, quota_page
 from bot.wording.table import Table
 from storage.errors import RequestRejected
-from storage.jobs import JobState, MessageRef, Status
+from storage.jobs import JobState, Status
 
 QUEUE_SHOWN = 10
 PAGE_FILMS = 8
@@ -53,6 +52,23 @@ async def show_quota(front: Front, interaction: Interaction) -> None:
 async def show_help(front: Front, interaction: Interaction) -> None:
     async with guarded(interaction, front.clock):
         await reply(interaction, words_of(interaction).discord.help_text)
+
+
+async def show_privacy(front: Front, interaction: Interaction) -> None:
+    async with guarded(interaction, front.clock):
+        await reply(interaction, privacy_page(words_of(interaction), front.settings.retention))
+
+
+async def link(front: Front, interaction: Interaction, code: str | None) -> None:
+    """A code to send on another platform, or the code that was shown there."""
+    async with guarded(interaction, front.clock):
+        own, me = words_of(interaction).discord, member_of(interaction)
+        if code is None:
+            offer = await front.desk.links.offer(me)
+            await reply(interaction, own.link_code.format(code=offer.code, minutes=offer.minutes))
+        else:
+            await front.desk.links.redeem(me, code)
+            await reply(interaction, own.linked)
 
 
 async def show_history(front: Front, interaction: Interaction) -> None:
@@ -127,7 +143,7 @@ async def post_again(front: Front, interaction: Interaction) -> None:
         asker = Asker(member=member_of(interaction), place=place_of(interaction), idem=idem_of(interaction))
         view = await front.desk.film(request_id, asker)
         nonce = f"fb.again.{interaction.id}"[-NONCE_CHARS_MAX:]
-        await front.chat.deliver(asker.place, view, nonce=nonce, slip=Slip(begun=None, commit=_nothing), anew=True)
+        await front.chat.repost(asker.place, view, nonce=nonce)
         await reply(interaction, words.discord.posted_again.format(request_id=request_id))
 
 
@@ -155,7 +171,3 @@ def _chosen(interaction: Interaction) -> int:
     if not first.isdecimal() or len(first) > 18:
         raise RequestRejected(words_of(interaction).discord.forged, field="request")
     return int(first)
-
-
-async def _nothing(_ref: MessageRef) -> None:
-    """A film that is posted again belongs to no request's messages."""

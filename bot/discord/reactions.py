@@ -32,6 +32,8 @@ REFUSALS_EVERY_MS = 3_600_000
 """A reaction cannot be answered in private: one short refusal for each member in this time."""
 REFUSAL_SHOWN_S = 30.0
 HANDS_MAX = 10_000
+YOUNG_S = 10.0
+YOUNG_TRIES, YOUNG_WAIT_S = 4, 0.25
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ class Reactions:
         wish = wish_of(event)
         if wish is None or _is_bot(client, event) or self._front.closing:
             return
-        request_id = await self._front.desk.request_of(ref(event.channel_id, event.message_id))
+        request_id = await self._request_of(event)
         if request_id is None:
             return
         member = await _member(client, event)
@@ -78,7 +80,7 @@ class Reactions:
         """A 🔁 taken back cancels what it asked for, while that is queued."""
         if wish_of(event) is not Action.REROLL:
             return
-        request_id = await self._front.desk.request_of(ref(event.channel_id, event.message_id))
+        request_id = await self._request_of(event)
         if request_id is None:
             return
         hand = self._hand(event)
@@ -87,6 +89,16 @@ class Reactions:
             member = Member(platform=PLATFORM, user_id=str(event.user_id), name="")
             here = place(event.guild_id, event.channel_id, event.user_id)
             await self._front.desk.unreroll(request_id, member, place=here)
+
+    async def _request_of(self, event: discord.RawReactionActionEvent) -> int | None:
+        """Which request the message is about. A film that was posted this moment is committed the next."""
+        posted_s = discord.utils.snowflake_time(event.message_id).timestamp()
+        for _ in range(YOUNG_TRIES):
+            found = await self._front.desk.request_of(ref(event.channel_id, event.message_id))
+            if found is not None or self._front.clock.now_ms() / 1000 - posted_s > YOUNG_S:
+                return found
+            await asyncio.sleep(YOUNG_WAIT_S)
+        return None
 
     async def _grant(
         self,

@@ -112,7 +112,7 @@ async def test_commands_are_told_to_discord_only_when_they_changed(tmp_path: Pat
     async with bot(tmp_path / "data", kit):
         await kit.until(lambda: len(kit.calls(*told)) == 2)
     names = {command.name for command in kit.world.commands.values()}
-    assert names == {"animate", "Animate this picture", "queue", "quota", "history", "help"}
+    assert names == {"animate", "Animate this picture", "queue", "quota", "history", "privacy", "link", "help"}
 
 
 async def test_commands_are_not_told_where_the_owner_does_not_want_it(tmp_path: Path, kit: Discord) -> None:

@@ -13,7 +13,7 @@ from discordkit.site import Site, fox, home, member, site
 from PIL import Image
 
 from storage.errors import UnknownRequest
-from storage.jobs import JobState
+from storage.jobs import JobState, Member
 
 
 @pytest.fixture
@@ -172,12 +172,24 @@ async def test_queue_quota_history_and_help(here: Site) -> None:
         ("queue", "the fox turns"),
         ("quota", "117.6 s"),
         ("history", "the fox turns"),
+        ("privacy", "24 h"),
         ("help", "animate"),
     ):
         asked = here.mia.slash(here.room, name)
         answer = await here.kit.answer(asked)
         assert asked.ephemeral
         assert words in answer.content
+
+
+async def test_a_code_links_an_account_of_another_platform(here: Site) -> None:
+    code = (await here.desk.links.offer(Member(platform="telegram", user_id="17", name="Mia"))).code
+    done = await here.kit.answer(here.mia.slash(here.room, "link", code=code))
+    assert "one person" in done.content
+    refused = here.ben.slash(here.room, "link", code=code)
+    assert (await here.kit.answer(refused)).only_for is here.ben.user
+    offered = here.ben.slash(here.room, "link")
+    assert "/link" in (await here.kit.answer(offered)).content
+    assert offered.ephemeral
 
 
 async def test_the_history_turns_its_pages_and_posts_a_film_again(here: Site) -> None:

@@ -90,6 +90,15 @@ class Program:
         async with await Database.open(self.data) as database:
             await database.write(lambda db: db.execute(update(request).values({c: c - by_ms for c in columns})))
 
+    async def dies(self, *, within_s: float) -> bool:
+        """Whether it ends by itself in this time."""
+        assert self._process is not None
+        try:
+            await asyncio.wait_for(self._process.wait(), within_s)
+        except TimeoutError:
+            return False
+        return True
+
     async def ended(self) -> int:
         """The exit code, once it has ended by itself or by its failpoint."""
         assert self._process is not None
