@@ -15,10 +15,12 @@ class Priority(IntEnum):
     """Who goes first, and how much of a budget is kept for those before."""
 
     FINAL = 0
-    """A film, or that there will be none."""
-    STATE = 1
+    """A film into its line, or that there will be none."""
+    LINE = 1
+    """What a film goes into: it does not begin where nothing is left for the film."""
+    STATE = 2
     """A new status message, an answer to somebody."""
-    PREVIEW = 2
+    PREVIEW = 3
     """What the next one covers anyway: dropped where it would have to wait."""
 
 
@@ -32,13 +34,15 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
-    chat: Budget = Budget(3, 3.0)
+    chat: Budget = Budget(4, 5.0)
     group: Budget = Budget(20, 60.0)
     overall: Budget = Budget(25, 1.0)
     previews: Budget = Budget(4, 60.0)
     """In one group; in a private chat they are bound by the chat's own budget alone."""
+    fills_kept: int = 2
+    """Of a group's budget, for films whose lines stand already."""
     finals_kept: int = 6
-    """Of a group's budget, for films alone: three of them a minute, whatever else goes on."""
+    """Of it, for films alone: three of them a minute, line and film, whatever else goes on."""
     states_kept: int = 6
     """Of the rest, for what is no preview."""
 
@@ -48,7 +52,7 @@ class Budgets:
 
     def group_count(self, priority: Priority) -> int:
         """Of a group's budget, what calls of this priority may fill."""
-        kept = (0, self.finals_kept, self.finals_kept + self.states_kept)
+        kept = (0, self.fills_kept, self.finals_kept, self.finals_kept + self.states_kept)
         return self.group.count - kept[priority]
 
 

@@ -35,7 +35,7 @@ async def press(front: Front, query: CallbackQuery) -> None:
         await _answer(query, refusal(exc, locale=spot.member.locale, now_ms=front.clock.now_ms()), alert=True)
     except ChatUnavailable as exc:
         log.info("a button could not be followed now", extra={"reason": exc})
-        await _answer(query, words.telegram.not_ready, alert=True)
+        await _answer(query, words.telegram.unreachable, alert=True)
     except Exception:
         log.exception("a button was not answered")
         await _answer(query, words.telegram.broken, alert=True)

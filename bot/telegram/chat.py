@@ -7,50 +7,37 @@ into it. Filling the line again shows the same film again, in the same message.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from telegram import (
-    InlineKeyboardMarkup,
-    InputMediaAnimation,
-    InputMediaVideo,
-    LinkPreviewOptions,
-    Message,
-    ReplyParameters,
-)
+from telegram import InlineKeyboardMarkup, LinkPreviewOptions, Message
 from telegram.error import BadRequest, ChatMigrated, TelegramError
 from telegram.ext import ExtBot
 
-from bot.chat import Action, ChatUnavailable, Limits, MessageGone, PlaceClosed, Slip, View
-from bot.delivery import Ladder, Parcel
+from bot.chat import ChatUnavailable, Limits, MessageGone, PlaceClosed, Slip, View
+from bot.delivery import Ladder
 from bot.desk import Desk
 from bot.telegram import errors
 from bot.telegram.budget import Priority
 from bot.telegram.controls import keyboard
 from bot.telegram.errors import TooLarge, says, translate
+from bot.telegram.layout import FilmMedia, film_line, film_media, preview_media, reply_to
+from bot.telegram.memory import Memory, Shown
 from bot.telegram.origin import Origin, read_origin
-from bot.telegram.text import CAPTION_CHARS_MAX, TEXT_CHARS_MAX, Told, calling, inert, shortened
-from bot.wording import table
-from storage.jobs import FPS, JobState, Member, MessageRef, Place, Status
+from bot.telegram.text import CAPTION_CHARS_MAX, TEXT_CHARS_MAX, inert, shortened
+from storage.jobs import JobState, Member, MessageRef, Place, Status
 from storage.settings import Form, Settings
 
 CLOUD_BYTES_MAX = 50_000_000
 LOCAL_BYTES_MAX = 2_000_000_000
-ANIMATION_S_MAX = 10
-"""Longer films are videos: with a time line, and played while they load."""
 REFRESH_S = 15.0
 """Between edits that later ones cover: four a minute in a chat."""
 UPLOAD_S = 180.0
 """For one film, from its first byte to Telegram's answer."""
 NOT_CONNECTED_S = 2.0
 MOVED_S = 1.0
-SHOWN_MAX = 5_000
 NOWHERE = "0"
 """No message has this number."""
 
@@ -65,8 +52,7 @@ class TelegramChat:
         self._settings = settings
         self._refresh_s = refresh_s
         self._bot: ExtBot[Priority] | None = None
-        # What our messages show, as far as this process knows. Lost in a restart, then found out.
-        self._shown: OrderedDict[tuple[str, str], _Shown] = OrderedDict()
+        self._memory = Memory()
 
     @property
     def platform(self) -> str:
@@ -74,7 +60,11 @@ class TelegramChat:
 
     @property
     def limits(self) -> Limits:
-        return Limits(edit_interval_s=self._refresh_s, media_interval_s=self._refresh_s, upload_bytes_max=self._upload_bytes_max)
+        return Limits(
+            edit_interval_s=self._refresh_s,
+            media_interval_s=self._refresh_s,
+            upload_bytes_max=self._upload_bytes_max,
+        )
 
     def connect(self, bot: ExtBot[Priority] | None) -> None:
         """Speak through this bot from now on; None while there is no connection."""
@@ -89,14 +79,16 @@ class TelegramChat:
         origin = read_origin(view.status.origin)
         async with self._telling(place.chat_id, moved=_later()) as bot:
             message = await self._post(bot, place, view, origin)
-        return self._ref(message, _Shown(plain=not message.photo, text=view.text, actions=view.actions))
+        return self._ref(message, Shown(plain=not message.photo, text=view.text, actions=view.actions))
 
     async def edit(self, ref: MessageRef, view: View) -> None:
         if view.status.state.terminal and view.media is not None:
             # A film that is covered now.
             await self._fill(ref, view.status.place, view)
             return
-        known = self._shown.get((ref.chat_id, ref.message_id))
+        if ref.message_id == NOWHERE:
+            raise MessageGone
+        known = self._memory.of(ref)
         if view.media is None and known is not None and (known.text, known.actions) == (view.text, view.actions):
             return
         priority = Priority.FINAL if view.status.state.terminal else Priority.PREVIEW
@@ -106,14 +98,14 @@ class TelegramChat:
                 if view.media is None:
                     plain = await self._edit_words(bot, ref, inert(view.text), markup, priority)
                 else:
-                    media = await _preview(view.media, view)
+                    media = await preview_media(view.media, view)
                     await self._edit_media(bot, ref, media, markup, priority)
                     plain = False
             except BadRequest as exc:
                 if not says(exc, errors.UNCHANGED):
                     raise
                 return
-        self._remember(ref, _Shown(plain=plain, text=view.text, actions=view.actions))
+        self._memory.keep(ref, Shown(plain=plain, text=view.text, actions=view.actions))
 
     async def deliver(self, place: Place, view: View, *, nonce: str, slip: Slip) -> MessageRef:
         """A line that calls its requester, then the film in its place."""
@@ -133,7 +125,7 @@ class TelegramChat:
         """Remove a message; False where Telegram lets nobody do so any more, after two days: then its buttons go."""
         if ref.message_id == NOWHERE:
             return True
-        self._shown.pop((ref.chat_id, ref.message_id), None)
+        self._memory.forget(ref)
         try:
             async with self._telling(ref.chat_id, moved=MessageGone()) as bot:
                 try:
@@ -199,7 +191,7 @@ class TelegramChat:
         chat_id, text, markup = int(place.chat_id), inert(view.text), keyboard(view)
         common: dict[str, Any] = {
             "reply_markup": markup,
-            "reply_parameters": _reply_to(origin),
+            "reply_parameters": reply_to(origin),
             "message_thread_id": origin.topic,
             "rate_limit_args": Priority.STATE,
         }
@@ -226,17 +218,17 @@ class TelegramChat:
     async def _begin(self, place: Place, view: View, slip: Slip) -> MessageRef:
         """The line, committed. A call whose answer is lost leaves an orphan line at worst, never a second film."""
         origin = read_origin(view.status.origin)
-        told = _line(view)
+        told = film_line(view)
         async with self._telling(place.chat_id, moved=_later()) as bot:
             message = await bot.send_message(
                 int(place.chat_id),
                 told.text,
                 entities=told.entities,
                 message_thread_id=origin.topic,
-                reply_parameters=_reply_to(origin),
-                rate_limit_args=Priority.FINAL,
+                reply_parameters=reply_to(origin),
+                rate_limit_args=Priority.LINE,
             )
-        line = self._ref(message, _Shown(plain=True))
+        line = self._ref(message, Shown(plain=True))
         await slip.begin(line)
         return line
 
@@ -246,7 +238,7 @@ class TelegramChat:
         async with Ladder(view, bytes_max=self._upload_bytes_max, form=form) as ladder:
             while True:
                 parcel = await ladder.rung()
-                media = await _film(parcel, view)
+                media = await film_media(parcel, view)
                 try:
                     async with self._telling(line.chat_id, moved=MessageGone()) as bot:
                         try:
@@ -267,7 +259,7 @@ class TelegramChat:
         priority: Priority,
     ) -> bool:
         """A caption or a text: which of them, Telegram says where it is not known any more. Whether it is a text."""
-        known = self._shown.get((ref.chat_id, ref.message_id))
+        known = self._memory.of(ref)
         plain = known is not None and known.plain
         for as_text in (plain, not plain):
             try:
@@ -299,7 +291,7 @@ class TelegramChat:
         self,
         bot: ExtBot[Priority],
         ref: MessageRef,
-        media: InputMediaAnimation | InputMediaVideo,
+        media: FilmMedia,
         markup: InlineKeyboardMarkup | None,
         priority: Priority,
     ) -> None:
@@ -313,77 +305,12 @@ class TelegramChat:
             rate_limit_args=priority,
         )
 
-    def _ref(self, message: Message, shown: _Shown) -> MessageRef:
+    def _ref(self, message: Message, shown: Shown) -> MessageRef:
         found = MessageRef(platform=self.platform, chat_id=str(message.chat.id), message_id=str(message.message_id))
-        self._remember(found, shown)
+        self._memory.keep(found, shown)
         return found
-
-    def _remember(self, ref: MessageRef, shown: _Shown) -> None:
-        key = ref.chat_id, ref.message_id
-        self._shown[key] = shown
-        self._shown.move_to_end(key)
-        while len(self._shown) > SHOWN_MAX:
-            self._shown.popitem(last=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shown:
-    """One message."""
-
-    plain: bool
-    """A text: that is edited by another call than a caption."""
-    text: str = ""
-    actions: tuple[Action, ...] = ()
 
 
 def _later() -> ChatUnavailable:
-    """The group has moved: the relay comes back with its new number."""
+    """The relay comes back with the group's new number."""
     return ChatUnavailable("the group has moved", after_s=MOVED_S)
-
-
-def _line(view: View) -> Told:
-    words = table(view.status.member.locale)
-    return calling(words.telegram.film_line, view.mention or view.status.member, chars_max=TEXT_CHARS_MAX)
-
-
-def _reply_to(origin: Origin) -> ReplyParameters | None:
-    if origin.reply_to is None:
-        return None
-    return ReplyParameters(message_id=origin.reply_to, allow_sending_without_reply=True)
-
-
-async def _preview(path: Path, view: View) -> InputMediaAnimation:
-    content = await asyncio.to_thread(path.read_bytes)
-    caption = shortened(inert(view.text), CAPTION_CHARS_MAX)
-    return InputMediaAnimation(content, caption=caption, filename="preview.gif", has_spoiler=view.spoiler)
-
-
-async def _film(parcel: Parcel, view: View) -> InputMediaAnimation | InputMediaVideo:
-    """An animation plays by itself and again and again; a video is played while it loads."""
-    path = parcel.files[0]
-    content = await asyncio.to_thread(path.read_bytes)
-    text = view.text if not parcel.reduced else f"{view.text}\n{parcel.reduced}"
-    template = "{name}: {text}" if view.mention is not None else "{text}"
-    told = calling(template, view.mention or view.status.member, chars_max=CAPTION_CHARS_MAX, text=text)
-    result = view.status.result
-    seconds = 0.0 if result is None else result.frames / FPS
-    if path.suffix == ".gif" or seconds <= ANIMATION_S_MAX:
-        return InputMediaAnimation(
-            content,
-            caption=told.text,
-            caption_entities=told.entities,
-            duration=round(seconds) or None,
-            filename=f"film-{view.status.request_id}{path.suffix}",
-            has_spoiler=view.spoiler,
-        )
-    return InputMediaVideo(
-        content,
-        caption=told.text,
-        caption_entities=told.entities,
-        duration=round(seconds),
-        width=None if result is None else result.width,
-        height=None if result is None else result.height,
-        supports_streaming=True,
-        filename=f"film-{view.status.request_id}{path.suffix}",
-        has_spoiler=view.spoiler,
-    )

@@ -14,15 +14,15 @@ from storage.jobs import JobState, Status
 
 QUEUE_SHOWN = 10
 PAGE_FILMS = 6
+OPEN_SOUGHT = 50
 
 Run = Callable[[Front, Spot, Message, str], Awaitable[None]]
 
 
 async def show_queue(front: Front, spot: Spot, message: Message, rest: str) -> None:
     """What is drawn and what waits here, the member's own films marked."""
-    here = spot.place.community_id
-    films = [status for status in await front.desk.queue() if status.place.community_id == here]
-    await say(front, spot, inert(pages.queue_page(spot.words, films[:QUEUE_SHOWN], spot.member, count=len(films))))
+    line = await front.desk.line(spot.place, limit=QUEUE_SHOWN)
+    await say(front, spot, inert(pages.queue_page(spot.words, line.films, spot.member, count=line.count)))
 
 
 async def show_quota(front: Front, spot: Spot, message: Message, rest: str) -> None:
@@ -53,7 +53,9 @@ async def cancel(front: Front, spot: Spot, message: Message, rest: str) -> None:
     own = spot.words.telegram
     wanted = await _wanted(front, spot, message, rest)
     if wanted is None:
-        open_films = [status for status in await front.desk.queue() if _is_own(status, spot)]
+        # Nobody has more open than this, and no length of the host's queue hides them.
+        newest = await front.desk.history(spot.member, limit=OPEN_SOUGHT)
+        open_films = [status for status in reversed(newest) if _is_open_here(status, spot)]
         if not open_films:
             await say(front, spot, own.cancel_none)
             return
@@ -115,9 +117,10 @@ async def _wanted(front: Front, spot: Spot, message: Message, rest: str) -> int 
     return await front.desk.request_of(ref(spot.chat_id, replied.message_id))
 
 
-def _is_own(status: Status, spot: Spot) -> bool:
-    same_place = status.place.community_id == spot.place.community_id
-    return same_place and (status.member.platform, status.member.user_id) == (spot.member.platform, spot.member.user_id)
+def _is_open_here(status: Status, spot: Spot) -> bool:
+    there, here = status.place, spot.place
+    same_place = (there.platform, there.community_id) == (here.platform, here.community_id)
+    return same_place and not status.state.terminal
 
 
 COMMANDS: Mapping[str, Run] = {

@@ -1,7 +1,7 @@
-"""Updates on their way through the bot: each once, one person's in order, acknowledged when they are dealt with.
+"""Updates on their way through the bot: each once, one person's in order, acknowledged when dealt with.
 
-The library's own Application tells Telegram to forget an update as soon as it has read it: a bot that is killed then has
-lost it. Here an update counts as open until its handler is through, which is after the commit.
+The library's own Application tells Telegram to forget an update as soon as it has read it: a bot that is killed then
+has lost it. Here an update counts as open until its handler is through, which is after the commit.
 """
 
 from __future__ import annotations

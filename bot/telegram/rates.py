@@ -19,14 +19,16 @@ from telegram.ext import BaseRateLimiter
 from bot.chat import ChatUnavailable
 from bot.telegram.budget import Budgets, Ledger, Priority
 
-PATIENCE_S = {Priority.FINAL: 5.0, Priority.STATE: 4.0, Priority.PREVIEW: 0.0}
+PATIENCE_S = {Priority.FINAL: 5.0, Priority.LINE: 5.0, Priority.STATE: 4.0, Priority.PREVIEW: 0.0}
 """How long a call waits for its turn here. What takes longer is the relay's to plan: others use the line meanwhile."""
 PAUSE_SLACK_S = 0.5
 """Beyond what Telegram asks for: its clock is not ours."""
 
 COUNTED = frozenset(
-    "sendMessage sendPhoto sendAnimation sendVideo sendDocument "
-    "editMessageText editMessageCaption editMessageMedia editMessageReplyMarkup".split()
+    (
+        *("sendMessage", "sendPhoto", "sendAnimation", "sendVideo", "sendDocument"),
+        *("editMessageText", "editMessageCaption", "editMessageMedia", "editMessageReplyMarkup"),
+    )
 )
 """Calls that show something in a chat. Questions, answers to buttons and removals are not counted."""
 

@@ -20,7 +20,8 @@ ANSWER_CHARS_MAX = 200
 WORD_JOINER = "\u2060"
 """Invisible, and neither a letter nor a blank."""
 
-_MARKS = re.compile(r"([@#$]|(?<![\w<])/)(?=\w)")
+# Commands that only show something may be pressed, also out of our own sentences.
+_MARKS = re.compile(r"([@#$]|(?<![\w<])/(?!(?:animate|help|history|link|privacy|queue|quota)\b))(?=\w)")
 
 
 @dataclass(frozen=True, slots=True)

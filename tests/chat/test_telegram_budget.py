@@ -52,7 +52,7 @@ def test_a_groups_budget_keeps_room_for_films_and_for_states() -> None:
         for second in range(40):
             sent[priority] += send(ledger, GROUP, priority, second)
     # All within a minute: previews fill the least, films whatever is left.
-    assert sent == {Priority.PREVIEW: 4, Priority.STATE: 10, Priority.FINAL: 6}
+    assert sent == {Priority.PREVIEW: 4, Priority.STATE: 10, Priority.LINE: 4, Priority.FINAL: 2}
 
 
 def test_the_wait_that_is_named_is_long_enough_and_not_longer() -> None:
@@ -74,7 +74,7 @@ def test_a_pause_is_one_chats_own() -> None:
 
 def test_a_private_chat_has_no_budget_of_a_group() -> None:
     ledger = Ledger(FIGURES)
-    assert all(send(ledger, FRIEND, Priority.PREVIEW, second) for second in range(60))
+    assert all(send(ledger, FRIEND, Priority.PREVIEW, 1.25 * number) for number in range(60))
 
 
 def test_all_chats_together_have_a_budget() -> None:

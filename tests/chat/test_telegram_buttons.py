@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from chatkit.telegram import Standing, TelegramKit, samples
+from chatkit.telegram import Standing, TelegramKit
 from telegramkit.site import ASK, PROMPT, Site, is_film, labels, member, site
 
 from storage.jobs import JobState, RequestKind

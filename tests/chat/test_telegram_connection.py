@@ -156,5 +156,3 @@ async def test_a_local_bot_api_server_hands_files_over_by_their_path(tmp_path: P
 def test_the_package_builds_what_the_composition_root_asks_for(tmp_path: Path) -> None:
     adapter: Adapter = build(None, None, SecretStr("1:x"))  # type: ignore[arg-type]
     assert adapter.platform == "telegram"
-
-

@@ -1,4 +1,4 @@
-"""What people send that is no picture, too large, gone, not from anybody, or strange: one answer each, nothing charged."""
+"""What people send that is no picture, too large, gone, nobody's, or strange: one answer each, nothing charged."""
 
 from __future__ import annotations
 

@@ -122,9 +122,7 @@ def member(person: Person) -> Member:
 def settings_for(folder: Path, kit: TelegramKit, **more: object) -> Settings:
     telegram = TelegramSettings(base_url=kit.base_url, base_file_url=kit.base_file_url)
     given: dict[str, object] = {"reroll": RerollSettings(cooldown_s=0), "telegram": telegram} | more
-    return Settings.model_validate(
-        {"data": DataSettings(folder=folder, free_bytes_min=1, ballast_bytes=0), **given}
-    )
+    return Settings.model_validate({"data": DataSettings(folder=folder, free_bytes_min=1, ballast_bytes=0), **given})
 
 
 @asynccontextmanager
