@@ -29,6 +29,7 @@ from bench.kit.queued import fill, wish
 from bench.kit.report import Report, Times
 from storage.clock import SystemClock
 from storage.database import FILE_NAME, Database
+from storage.errors import QueueFull
 from storage.invariants import violations
 from storage.jobs import Failure
 from storage.settings import QueueSettings, QuotaSettings
@@ -101,6 +102,8 @@ async def measure(report: Report, folder: Path, lengths: list[int], calls: int, 
             await alone(report, stores, raw, calls)
             for length in lengths:
                 await together(report, stores[length], folder / str(length), length, together_s)
+            for length in lengths:
+                report.figure(f"{length:,} queued: refused", await refusing(databases[length], calls))
             for length in lengths:
                 report.figure(f"{length:,} queued: plan", *await plan_of_a_claim(stores[length], databases[length]))
             woken = await waking(stores[lengths[0]], folder / str(lengths[0]), 40)
@@ -267,6 +270,22 @@ async def plan_of_a_claim(store: Store, database: Database) -> tuple[str]:
     assert any("USING COVERING INDEX ix_request_turn" in line for line in lines), lines
     assert not any("TEMP B-TREE" in line for line in lines), lines
     return ("a claim reads one entry of ix_request_turn and sorts nothing",)
+
+
+async def refusing(database: Database, calls: int) -> Times:
+    """What it costs to see that a request would wait for longer than is promised."""
+    queue = QUEUE.model_copy(update={"wait_hours_promised_max": 0.001})
+    store = Store(database, clock=SystemClock(), queue=queue, quota=QUOTA)
+    times: list[float] = []
+    for number in range(calls):
+        new = wish(f"late {number}", number)
+        began = time.perf_counter()
+        try:
+            await store.foresee(new.idem, new.member, new.place, new.params.duration_ms)
+        except QueueFull:
+            times.append((time.perf_counter() - began) * 1000)
+    assert len(times) == calls
+    return Times(times)
 
 
 async def waking(store: Store, folder: Path, count: int) -> Times:

@@ -149,6 +149,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
             # The engine may be lost and the bot still take requests and answer; without a relay it is mute.
             await asyncio.wait((stopped, work.relay), return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
+            house.desk.close()
             if work.relay.done():
                 work.relay.result()
 

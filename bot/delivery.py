@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from bot.chat import PlaceClosed, View
-from bot.encode import film_copy, gif_copy
+from bot.encode import Copy, film_copy, gif_copy
+from bot.lanes import aside
 from bot.wording import table
+from storage.errors import FilmFailed
 from storage.settings import Form
 
 AIM = 0.95
@@ -21,6 +25,15 @@ STEP = 0.8
 """Of what was refused: the limit was not what it was said to be."""
 BYTES_MIN = 10_000
 """Below it nothing is worth sending."""
+
+
+log = logging.getLogger(__name__)
+
+
+class MakeCopy(Protocol):
+    """`bot.encode.film_copy` or its sister for GIFs."""
+
+    async def __call__(self, source: Path, target: Path, *, bytes_max: int) -> Copy | None: ...
 
 
 class TooLarge(PlaceClosed):
@@ -97,7 +110,7 @@ class Ladder:
     async def _as_film(self) -> Parcel | None:
         if _bytes(self._film) <= self._limit:
             return Parcel(files=(self._film,))
-        copy = await film_copy(self._film, self._target(".mp4"), bytes_max=self._limit)
+        copy = await self._smaller(film_copy, ".mp4")
         if copy is None:
             return None
         reduced = self._words.reduced_quality
@@ -109,11 +122,20 @@ class Ladder:
         wanted = self._form == "gif"
         if self._gif is not None and _bytes(self._gif) <= self._limit:
             return Parcel(files=(self._gif,), reduced="" if wanted else self._words.reduced_to_gif)
-        copy = await gif_copy(self._film, self._target(".gif"), bytes_max=self._limit)
+        copy = await self._smaller(gif_copy, ".gif")
         if copy is None:
             return None
         smaller = self._words.reduced_sides.format(width=copy.width, height=copy.height)
         return Parcel(files=(copy.path,), reduced=smaller if wanted else self._words.reduced_to_gif)
+
+    async def _smaller(self, make: MakeCopy, suffix: str) -> Copy | None:
+        """None where none fits or none can be made: either way the next rung is all that is left."""
+        try:
+            async with aside():
+                return await make(self._film, self._target(suffix), bytes_max=self._limit)
+        except (FilmFailed, TimeoutError) as exc:
+            log.warning("film not made smaller", extra={"film": self._film.name, "reason": exc})
+            return None
 
     def _target(self, suffix: str) -> Path:
         """A name of its own for each copy: an earlier one may still be held open (Windows)."""

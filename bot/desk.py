@@ -9,23 +9,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot import intake
-from bot.chat import Incoming, View
+from bot.chat import Incoming
+from bot.films import Asker, Films
 from bot.intake import Options, Rules
-from bot.kept import film_files, keep_pictures, last_frame, still_kept
+from bot.kept import keep_pictures, last_frame, still_kept
 from bot.link import Links
 from bot.wording import table
-from bot.wording.refusals import film_gone, unknown_film, wrong_state
+from bot.wording.refusals import film_gone, wrong_state
 from bot.wording.table import Table
-from bot.wording.views import film_view
-from storage.errors import QueueFull, RequestRejected, Rule, UnknownRequest
+from storage.errors import QueueFull, RequestRejected, Rule
 from storage.failpoints import reach
-from storage.jobs import FilmParams, JobState, Member, MessageRef, Place, Request, RequestKind, Status
+from storage.jobs import FilmParams, JobState, Member, Place, Request, RequestKind, Status
 from storage.media import Media
 from storage.models import model_card
 from storage.quota import Allowance
 from storage.settings import Settings
 from storage.store import Store
-from storage.store.erasure import Erased
+from storage.store.queries import Line
+
+__all__ = ["Accepted", "Asker", "Desk"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,28 +39,14 @@ class Accepted:
     """What of the pictures was left out, and the member should know: sentences."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
-    """Who asks, where, and under which key: what a button or a reaction brings along."""
-
-    member: Member
-    place: Place
-    idem: str
-    status_ref: MessageRef | None = None
-    """A message that stands already and becomes the new request's status."""
-    origin: str = ""
-    """What the adapter wants back with every Status of the new request."""
-
-
-class Desk:
+class Desk(Films):
     """Platform-free. Pictures and films are read in threads; files are durable before the store names them."""
 
     def __init__(self, store: Store, media: Media, *, settings: Settings, draw: random.Random) -> None:
         """`draw` is where seeds come from."""
-        self._store = store
-        self._media = media
-        self._settings = settings
+        super().__init__(store, media, settings)
         self._draw = draw
+        self._closed = False
         self.links = Links(store)
         # A large picture takes up to 0.8 GB while it is read: two at a time, however many come at once.
         self._reading = asyncio.Semaphore(2)
@@ -76,7 +64,7 @@ class Desk:
 
         For the moment before a platform must be answered: a few reads. Raises as `submit` does.
         """
-        await self._foreseen(incoming)
+        await self._foreseen(await self._spoken(incoming))
 
     async def submit(self, incoming: Incoming) -> Accepted:
         """Accept a picture and its words. Again, by its key: the request as it stands, nothing charged.
@@ -85,6 +73,7 @@ class Desk:
         before, with another message: `request_of` tells. Raises RequestRejected (with QuotaExceeded) and QueueFull;
         then nothing is stored or charged.
         """
+        incoming = await self._spoken(incoming)
         options = await self._foreseen(incoming)
         async with self._reading:
             pictures = await asyncio.to_thread(intake.read_pictures, incoming, self._rules)
@@ -125,21 +114,17 @@ class Desk:
 
         A member has one reroll of a film open at a time, waits a little between two, and a film has so many in all.
         """
-        words = table(asker.member.locale)
+        words = await self._words(asker.member)
         parent = await self._finished(request_id, asker, words)
         params = replace(parent.params, seed=intake.draw_seed(self._draw))
         if prompt is not None:
             params = replace(params, prompt=intake.read_prompt(prompt, self._rules, words))
         return await self._again(parent, params, asker, RequestKind.REROLL)
 
-    async def unreroll(self, request_id: int, member: Member, *, place: Place | None = None) -> Status | None:
-        """The member takes their reroll of this film back: cancelled while it waits; None where none waits."""
-        return await self._store.unreroll(request_id, by=member, place=place)
-
     async def retry(self, request_id: int, asker: Asker) -> Accepted:
         """Exactly the same request once more, after it ended without a film."""
-        words = table(asker.member.locale)
-        old = await self._seen(request_id, asker, words)
+        words = await self._words(asker.member)
+        old = await self.seen(request_id, asker.member, asker.place)
         if not old.state.terminal or (old.state is JobState.DONE and not old.film_lost):
             raise wrong_state(words.not_ended, words, old)
         self._check_kept(old, words)
@@ -150,7 +135,7 @@ class Desk:
         self, request_id: int, asker: Asker, *, prompt: str | None = None, seconds: str | None = None
     ) -> Accepted:
         """A new film that starts at the last frame of a finished one. Only its requester may."""
-        words = table(asker.member.locale)
+        words = await self._words(asker.member)
         parent = await self._finished(request_id, asker, words)
         if not await self._store.owns(request_id, asker.member):
             sentence = words.not_yours.format(request_id=request_id)
@@ -170,71 +155,13 @@ class Desk:
         params = replace(params, picture=start, end_picture=None, seed=intake.draw_seed(self._draw))
         return await self._again(parent, params, asker, RequestKind.EXTEND)
 
-    async def erase(self, member: Member) -> Erased:
-        """Forget a person: what is open is cancelled; what they asked for, made and were called goes at once.
-
-        Files, freed pages and older backups follow within minutes. The messages in the answer are all that is left
-        of them in chats: the platform's own to remove.
-        """
-        return await self._store.erase(member)
-
-    async def cancel(
-        self, request_id: int, by: Member, *, everyone: bool = False, place: Place | None = None
-    ) -> Status:
-        """Cancel while queued at once, while drawn as a wish.
-
-        everyone: for moderators. place: where it is wished; what was asked for in another community is unknown there.
-        """
-        return await self._store.cancel(request_id, by=by, everyone=everyone, place=place)
-
-    async def delete(
-        self, request_id: int, by: Member, *, everyone: bool = False, place: Place | None = None
-    ) -> tuple[MessageRef, ...]:
-        """Requester or moderator (`everyone`): nothing of the film is kept. The adapter removes the messages returned.
-
-        Again: none. Raises UnknownRequest where it is not theirs to delete; RequestRejected while it is open.
-        """
-        return await self._store.let_go(request_id, by=by, everyone=everyone, place=place)
-
-    async def hide(self, request_id: int, by: Member, *, everyone: bool = False, place: Place | None = None) -> Status:
-        """Cover a film: requester or moderator (`everyone`) at once, others by `reactions.hide_votes` votes.
-
-        `hidden` in the answer says whether it is covered now; then the relay edits its message, not the adapter.
-        Raises UnknownRequest, and RequestRejected where no film is kept.
-        """
-        votes = self._settings.reactions.hide_votes
-        return await self._store.hide(request_id, by=by, everyone=everyone, place=place, votes=votes)
-
-    async def film(self, request_id: int, asker: Asker) -> View:
-        """A film of the asker's own once more, wherever they ask. Nothing is charged or written down.
-
-        Raises UnknownRequest where it is not theirs; RequestRejected where it is not finished or no longer kept.
-        """
-        words = table(asker.member.locale)
-        if not await self._store.owns(request_id, asker.member):
-            raise unknown_film(words, request_id)
-        status = await self._store.status(request_id)
-        if status.state is not JobState.DONE:
-            raise wrong_state(words.not_done, words, status)
-        files = None
-        if status.result is not None and not status.film_lost:
-            files = await asyncio.to_thread(film_files, self._media, status.result)
-        if files is None:
-            raise film_gone(words, request_id)
-        return film_view(status, film=files.film, gif=files.gif)
-
-    async def request_of(self, message: MessageRef) -> int | None:
-        """Which request a message of the bot, status or film, is about."""
-        return await self._store.request_of(message)
-
-    async def status(self, request_id: int) -> Status:
-        return await self._store.status(request_id)
-
-    async def history(self, member: Member, *, limit: int = 20, before_id: int | None = None) -> list[Status]:
-        return await self._store.history(member, limit=limit, before_id=before_id)
-
     async def queue(self, *, limit: int = 50) -> list[Status]:
+        """Of the whole host."""
         return await self._store.queue(limit=limit)
+
+    async def line(self, place: Place, *, limit: int = 50) -> Line:
+        """What is drawn and what waits in the place's community, and how many they are."""
+        return await self._store.line(place, limit=limit)
 
     async def allowance(self, member: Member, community_id: str) -> Allowance:
         return await self._store.allowance(member, community_id)
@@ -247,6 +174,10 @@ class Desk:
         """Numbers that a chat had before: settings may still name one of them."""
         return await self._store.former_chats(platform, chat_id)
 
+    async def _spoken(self, incoming: Incoming) -> Incoming:
+        """In the language of its member, where the platform did not say it."""
+        return replace(incoming, member=replace(incoming.member, locale=await self.locale(incoming.member)))
+
     async def _foreseen(self, incoming: Incoming) -> Options:
         """Everything but the pictures, checked."""
         options = intake.read_options(incoming, self._rules, self._draw)
@@ -255,23 +186,12 @@ class Desk:
         return options
 
     async def _finished(self, request_id: int, asker: Asker, words: Table) -> Status:
-        parent = await self._seen(request_id, asker, words)
+        parent = await self.seen(request_id, asker.member, asker.place)
         if parent.state is not JobState.DONE:
             raise wrong_state(words.not_done, words, parent)
         self._check_kept(parent, words)
         self._check_model(parent, words)
         return parent
-
-    async def _seen(self, request_id: int, asker: Asker, words: Table) -> Status:
-        """The request, if it was made in the community that asks: a button from elsewhere finds nothing."""
-        try:
-            status = await self._store.status(request_id)
-        except UnknownRequest as exc:
-            raise unknown_film(words, request_id) from exc
-        there, here = status.place, asker.place
-        if (there.platform, there.community_id) != (here.platform, here.community_id):
-            raise unknown_film(words, request_id)
-        return status
 
     def _check_kept(self, parent: Status, words: Table) -> None:
         """Refuse to go on from what retention or erasure took."""
@@ -286,7 +206,7 @@ class Desk:
             raise RequestRejected(sentence, field="request")
 
     async def _again(self, parent: Status, params: FilmParams, asker: Asker, kind: RequestKind) -> Accepted:
-        words = table(asker.member.locale)
+        words = await self._words(asker.member)
         await self._check_room(words)
         if not await asyncio.to_thread(still_kept, self._media, params):
             raise film_gone(words, parent.request_id)
@@ -304,7 +224,13 @@ class Desk:
         )
         return Accepted(status=await self._store.submit(request, rerolls=self._settings.reroll))
 
+    def close(self) -> None:
+        """The bot stops: no new film is taken down any more. What was, goes on at the next start."""
+        self._closed = True
+
     async def _check_room(self, words: Table) -> None:
+        if self._closed:
+            raise QueueFull(words.stopping)
         data = self._settings.data
         free = await asyncio.to_thread(_free_bytes, data.folder)
         # Twice: a film is there once in its parts and once joined while it is put together.

@@ -86,7 +86,7 @@ def _of_erasure(erased: Erased, left: Sequence[Path]) -> Iterator[str]:
         return
     yield f"Erased: {_numbers(erased.requests)}. Open ones were cancelled first: {_numbers(erased.cancelled)}."
     if erased.messages:
-        yield "These messages in chats are the platform's to remove:"
+        yield "A bot that runs takes these messages away from chats:"
     for ref in erased.messages:
         yield f"  {ref.platform}: chat {ref.chat_id}, message {ref.message_id}"
     for folder in left:

@@ -15,6 +15,7 @@ from pathlib import Path
 from bot.chat import Chat, ChatUnavailable, PlaceClosed, View
 from bot.lanes import Lane, Priority
 from bot.wording.views import status_view
+from storage.errors import UnknownRequest
 from storage.jobs import Blob, JobState, MessageRef, Progress, Status
 from storage.media import Media
 from storage.store import Store
@@ -93,6 +94,11 @@ class Refresher:
         self._rooms: dict[tuple[str, str], _Room] = {}
         self._look_at_s = float("-inf")
 
+    @property
+    def known(self) -> frozenset[int]:
+        """Requests that have a live status message."""
+        return frozenset(self._shown)
+
     def recall(self, request_id: int, ref: MessageRef) -> None:
         """A message that stands already and shows nobody knows what."""
         self._shown.setdefault(request_id, _Shown(ref=ref))
@@ -114,14 +120,20 @@ class Refresher:
         # The most eager chat sets the pace: asking the queue costs a query for each film in it.
         self._look_at_s = now_s + min((chat.limits.edit_interval_s for chat in self._chats.values()), default=WAKE_S)
         chosen: dict[tuple[str, str], _Candidate] = {}
-        for status in await self._store.queue(limit=REFRESHED_MAX):
+        known = self.known
+        line = await self._store.queue(limit=REFRESHED_MAX)
+        if len(line) < REFRESHED_MAX:
+            # All that is open: what is not among it has ended, was deleted or forgotten.
+            for request_id in known - {status.request_id for status in line} - self._busy:
+                self.forget(request_id)
+        for status in line:
             found = self._candidate(status, now_s)
             key = _key(status)
             if found is not None and (key not in chosen or chosen[key].urgency < found.urgency):
                 chosen[key] = found
         for candidate in chosen.values():
             chat = self._chats[candidate.status.place.platform]
-            if not lane(chat).taken:
+            if not lane(chat).taken(candidate.status.place.chat_id):
                 self._busy.add(candidate.status.request_id)
                 self._room(candidate.status).under_way = True
                 group.create_task(self._refresh(chat, lane(chat), candidate))
@@ -152,11 +164,11 @@ class Refresher:
         shown, status, view = candidate.shown, candidate.status, candidate.view
         room = self._room(status)
         try:
-            async with lane.turn(Priority.STATE):
+            async with lane.turn(Priority.STATE, status.place.chat_id):
                 shown.ref = await self._edit(chat, status, shown.ref, view, status.rev)
         except ChatUnavailable as exc:
             room.not_before_s = self._monotonic() + (DECLINED_S if exc.after_s is None else exc.after_s)
-        except PlaceClosed:
+        except (PlaceClosed, UnknownRequest):
             # Nothing is owed for a refresh; the next transition says what becomes of the request.
             self.forget(status.request_id)
         except Exception:

@@ -18,9 +18,11 @@ from dataclasses import replace
 from functools import partial
 
 from bot.chat import Chat, ChatUnavailable, MessageGone, PlaceClosed, Slip, View
+from bot.covering import cover, owed
 from bot.kept import film_files
 from bot.lanes import Lane, Priority
 from bot.refresh import WAKE_S, Refresher
+from bot.removing import Remover
 from bot.wording.views import closed_notice, closed_view, film_view, status_view
 from storage.errors import UnknownRequest
 from storage.failpoints import reach
@@ -28,7 +30,8 @@ from storage.jobs import JobState, MessageRef, Result, Status
 from storage.media import Media
 from storage.store import MessageKind, OutboxItem, Store
 
-AT_ONCE_PER_CHAT = 4
+AT_ONCE_PER_PLATFORM = 16
+AT_ONCE_PER_ROOM = 2
 ITEMS_PER_PASS = 50
 RETRY_MS_MIN, RETRY_MS_MAX = 1_000, 120_000
 TELL_S = 30.0
@@ -53,6 +56,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._busy: set[int] = set()
         self._lanes: dict[str, Lane] = {}
+        self._remover = Remover(store, chats, busy=self._busy)
         self._refresher = Refresher(store, media, chats, busy=self._busy, edit=self._edit, monotonic=monotonic)
 
     async def run(self) -> None:
@@ -63,15 +67,22 @@ class Relay:
             while not self._stopping:
                 self._wake.clear()
                 await self._start_due(group)
+                await self._remover.start(group, self._lane)
                 await self._refresher.start(group, self._lane)
                 await self._wake.wait()
             ear.cancel()
         async with asyncio.TaskGroup() as group:
             await self._start_due(group)
+            await self._remover.start(group, self._lane)
 
     def stop(self) -> None:
         self._stopping = True
         self._wake.set()
+
+    @property
+    def refreshed(self) -> frozenset[int]:
+        """Requests whose status messages are kept live."""
+        return self._refresher.known
 
     async def drain(self) -> None:
         """Show all that is due, and return when it is shown or put off."""
@@ -79,6 +90,9 @@ class Relay:
         async with asyncio.TaskGroup() as group:
             await self._start_due(group)
             await self._refresher.start(group, self._lane)
+        # After the rest: what was sent may have been deleted meanwhile.
+        async with asyncio.TaskGroup() as group:
+            await self._remover.start(group, self._lane)
 
     async def _recall(self) -> None:
         """Find the status messages of open requests that an earlier process posted."""
@@ -108,7 +122,7 @@ class Relay:
                 return
             priority = Priority.FINAL if item.status.state.terminal else Priority.STATE
             try:
-                async with self._lane(chat).turn(priority):
+                async with self._lane(chat).turn(priority, item.status.place.chat_id):
                     if item.status.state is JobState.DONE:
                         await self._show_film(chat, item)
                     else:
@@ -118,6 +132,7 @@ class Relay:
             except PlaceClosed as exc:
                 await self._settle_closed(chat, item, exc)
             except UnknownRequest:
+                self._refresher.forget(item.request_id)
                 log.info("forgotten while it was being shown", extra={"request_id": item.request_id})
             except Exception:
                 # A mistake in one adapter or one message must not silence all others.
@@ -165,11 +180,13 @@ class Relay:
         log.info("film kept for the history", extra={"request_id": item.request_id, "told": told})
 
     async def _show_film(self, chat: Chat, item: OutboxItem) -> None:
-        """The film as a new message, then the status message goes; later only what covers it."""
+        """What is to be covered, the film as a new message, then the status message goes."""
         result = item.status.result
         if result is None:
             raise ValueError("done without a result")
-        if item.film_ref is None:
+        if owed(item):
+            await cover(self._store, self._media, self._chats, item)
+        if item.film_ref is None and not item.status.unreached:
             if item.status_ref is None:
                 # A bot that was killed may have posted one without being able to say so: asked again under the same
                 # nonce, the platform names it. Before the film: once that stands, no message is left unknown.
@@ -177,8 +194,6 @@ class Relay:
                 item = replace(item, status_ref=ref)
             if not await self._deliver(chat, item, result):
                 return
-        elif item.film_rev < item.rev:
-            await self._cover(chat, item, item.film_ref, result)
         if item.status_ref is not None:
             await self._remove_status(chat, item, item.status_ref)
         self._refresher.forget(item.request_id)
@@ -191,7 +206,7 @@ class Relay:
             await self._tell_lost(chat, item)
             return False
         view = film_view(status, film=files.film, gif=files.gif)
-        slip = Slip(begun=item.line_ref, commit=partial(self._begun, chat, item))
+        slip = Slip(begun=item.line_ref, commit=partial(self._begun, item))
         reach("relay.send.before")
         try:
             ref = await chat.deliver(status.place, view, nonce=film_nonce(item.request_id), slip=slip)
@@ -201,19 +216,9 @@ class Relay:
                     await chat.remove(slip.begun)
             raise
         reach("relay.sent")
-        await self._posted(chat, item.request_id, MessageKind.FILM, ref, item.rev)
+        await self._posted(item.request_id, MessageKind.FILM, ref, item.rev)
         reach("relay.recorded")
         return True
-
-    async def _cover(self, chat: Chat, item: OutboxItem, ref: MessageRef, result: Result) -> None:
-        """The film's own message, covered from now on. Where somebody deleted it, it is not brought back for that."""
-        files = await asyncio.to_thread(film_files, self._media, result)
-        with suppress(MessageGone):
-            if files is None:
-                # It cannot be sent again, and must not be seen as it is.
-                await chat.remove(ref)
-            else:
-                await chat.edit(ref, film_view(item.status, film=files.film, gif=files.gif))
 
     async def _remove_status(self, chat: Chat, item: OutboxItem, ref: MessageRef) -> None:
         try:
@@ -222,9 +227,9 @@ class Relay:
             log.debug("status was already gone", extra={"request_id": item.request_id})
         await self._store.message_removed(item.request_id, MessageKind.STATUS)
 
-    async def _begun(self, chat: Chat, item: OutboxItem, line: MessageRef) -> None:
+    async def _begun(self, item: OutboxItem, line: MessageRef) -> None:
         reach("relay.line")
-        await self._posted(chat, item.request_id, MessageKind.LINE, line, item.rev)
+        await self._posted(item.request_id, MessageKind.LINE, line, item.rev)
         reach("relay.begun")
 
     async def _tell_lost(self, chat: Chat, item: OutboxItem) -> None:
@@ -267,22 +272,21 @@ class Relay:
         reach("relay.send.before")
         ref = await chat.post(status.place, view, nonce=status_nonce(status.request_id, gone))
         reach("relay.sent")
-        await self._posted(chat, status.request_id, MessageKind.STATUS, ref, rev)
+        await self._posted(status.request_id, MessageKind.STATUS, ref, rev)
         reach("relay.recorded")
         return ref
 
-    async def _posted(self, chat: Chat, request_id: int, kind: MessageKind, ref: MessageRef, rev: int) -> None:
+    async def _posted(self, request_id: int, kind: MessageKind, ref: MessageRef, rev: int) -> None:
         """Commit what stands; of a request that was deleted or erased meanwhile nothing stays standing."""
         try:
             await self._store.message_posted(request_id, kind, ref, rev)
         except UnknownRequest:
-            with suppress(MessageGone, PlaceClosed):
-                await chat.remove(ref)
+            await self._store.remove_later(request_id, ref)
             raise
 
     def _lane(self, chat: Chat) -> Lane:
         """A platform that is slow holds up only itself."""
-        return self._lanes.setdefault(chat.platform, Lane(AT_ONCE_PER_CHAT))
+        return self._lanes.setdefault(chat.platform, Lane(AT_ONCE_PER_PLATFORM, per_room=AT_ONCE_PER_ROOM))
 
 
 def film_nonce(request_id: int) -> str:

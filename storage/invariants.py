@@ -30,13 +30,14 @@ from storage.schema import (
     person,
     progress,
     queue,
+    removal,
     request,
     request_blob,
     section,
 )
 from storage.store.erasure import ERASED
 from storage.store.transitions import SECTION_MS
-from storage.words import BlobRole, Canceller, LedgerKind, Outcome
+from storage.words import BlobRole, Canceller, LedgerKind, MessageKind, Outcome
 
 Condition = ColumnElement[bool]
 
@@ -215,9 +216,11 @@ def _outbox_rules() -> Iterable[Rule]:
     yield Rule(
         6,
         request,
-        kept & drained & r.ended_ms.is_not(None) & (_count(chat_message, m.request_id == r.id) > 1),
+        kept & drained & r.ended_ms.is_not(None) & (_count(chat_message, m.request_id == r.id, _OWN) > 1),
         "has ended with more than one message",
     )
+    same = [m.platform == removal.c.platform, m.chat_id == removal.c.chat_id, m.message_id == removal.c.message_id]
+    yield Rule(6, removal, _exists(chat_message, *same), "is to be taken away and is still known to show something")
     before = outbox.alias()
     yield Rule(
         7,
@@ -236,7 +239,7 @@ def _ending_rules() -> Iterable[Rule]:
     r, o = request.c, outbox.c
     ends = _count(outbox, o.request_id == r.id, o.state == JobState.DONE)
     yield Rule(7, request, ends > 1 + _as_int(r.hidden_ms.is_not(None)), "done more often than it was covered")
-    told = _exists(chat_message, chat_message.c.request_id == r.id)
+    told = _exists(chat_message, chat_message.c.request_id == r.id, _OWN)
     yield Rule(6, request, r.unreached_ms.is_not(None) & told, "no chat takes it and yet a message shows it")
 
 
@@ -263,6 +266,8 @@ def _forgetting_rules() -> Iterable[Rule]:
     yield Rule(9, request, named & (r.origin != ""), "its person is erased and its origin is kept")
 
 
+_OWN = chat_message.c.kind != MessageKind.COPY
+"""Where it was asked for, not wherever its film was posted once more."""
 _CLOSINGS = (LedgerKind.SETTLE, LedgerKind.REFUND)
 _NEXT = {
     JobState.QUEUED: (JobState.RUNNING, JobState.CANCELLED, JobState.EXPIRED),

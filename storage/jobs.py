@@ -68,6 +68,7 @@ class Member:
     user_id: str
     name: str
     locale: str = "en"
+    """Empty where the platform did not say it this time: then the one it last said counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -288,16 +288,32 @@ chat_message = Table(
     metadata,
     int_column("request_id", ForeignKey("request.id"), primary_key=True, autoincrement=False),
     text_column("kind", primary_key=True),
-    text_column("platform"),
-    text_column("chat_id"),
-    text_column("message_id"),
+    text_column("platform", primary_key=True),
+    text_column("chat_id", primary_key=True),
+    text_column("message_id", primary_key=True),
     int_column("applied_rev"),
     one_of("kind", MessageKind),
     check("shows_a_revision", "applied_rev >= 0"),
     Index("ix_chat_message_ref", "platform", "chat_id", "message_id"),
+    partial_index("ix_chat_message_one", "request_id", "kind", where="kind <> 'copy'", unique=True),
     **STRICT_BY_KEY,
 )
 """`applied_rev`: what it shows; 0 where it stood already when the request was made and shows nothing of it yet."""
+
+removal = Table(
+    "removal",
+    metadata,
+    text_column("platform", primary_key=True),
+    text_column("chat_id", primary_key=True),
+    text_column("message_id", primary_key=True),
+    int_column("request_id", ForeignKey("request.id"), index=True),
+    int_column("owed_ms"),
+    int_column("not_before_ms"),
+    int_column("tries"),
+    check("counted", "tries >= 0"),
+    **STRICT_BY_KEY,
+)
+"""Messages of the bot that are to be taken away, since `owed_ms`: of films that were deleted, of people erased."""
 
 progress = Table(
     "progress",

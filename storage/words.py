@@ -46,6 +46,8 @@ class MessageKind(StrEnum):
     FILM = "film"
     LINE = "line"
     """Becomes the film's message, on platforms where that takes two calls."""
+    COPY = "copy"
+    """The film once more, where its requester asked for it. The only kind of which a request may have several."""
 
 
 class Canceller(StrEnum):

@@ -70,6 +70,7 @@ def test_example_loads_with_every_optional_setting_switched_on(tmp_path: Path):
         ('[engine]\nmodel = "sora"', "engine.model"),
         ("[engine]\nsize = 100", "engine.size"),
         ("[film]\nseconds_max = 3", "seconds_default"),
+        ("[queue]\nwait_hours_max = 12", "queue.wait_hours_promised_max"),
         ("[film", "TOML"),
     ],
 )

@@ -6,34 +6,24 @@ first and privately; then a public "thinking…" stands, which becomes the reque
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import aiohttp
 import discord
 
-from bot.chat import ChatUnavailable, Incoming, MessageGone, PlaceClosed
-from bot.discord.answers import guarded, idem_of, member_of, place_of, ref, reply, words_of
-from bot.discord.errors import ALREADY_ACKNOWLEDGED, translated
+from bot.chat import Incoming
+from bot.discord.answers import first_answer, guarded, idem_of, member_of, place_of, ref, reply, words_of
 from bot.discord.front import Front
+from bot.discord.leftovers import REFUSAL_SHOWN_S, remove_later, say
 from bot.discord.permissions import Interaction, check_interaction
 from bot.discord.placeholders import Placeholder
 from bot.discord.text import content
-from bot.wording import table
 from bot.wording.refusals import refusal
 from bot.wording.views import status_view
 from storage.errors import FlipbookError, QueueFull
 from storage.jobs import MessageRef
-
-REFUSAL_SHOWN_S = 60.0
-"""How long a public placeholder says why nothing comes of it."""
-LEFTOVER_SHOWN_S = 600.0
-LEFTOVER_MESSAGES_READ = 50
-ACKNOWLEDGE_TRIES = 2
-SECOND_OF_IDS = 1000 << 22
-"""Discord's ids count milliseconds in their upper bits."""
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +36,8 @@ class Upload:
     name: str
     size: int
     content_type: str | None
+    spoiler: bool
+    """Covered by the member who uploaded it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +52,20 @@ class Wish:
     style: str | None = None
     spoiler: bool = False
 
+    @property
+    def uploads(self) -> dict[str, Upload]:
+        """By the name of the field that a refusal is about."""
+        both = {"picture": self.picture, "end_picture": self.end_picture}
+        return {name: upload for name, upload in both.items() if upload is not None}
+
 
 def upload_of(attachment: discord.Attachment) -> Upload:
     return Upload(
-        url=attachment.url, name=attachment.filename, size=attachment.size, content_type=attachment.content_type
+        url=attachment.url,
+        name=attachment.filename,
+        size=attachment.size,
+        content_type=attachment.content_type,
+        spoiler=attachment.is_spoiler(),
     )
 
 
@@ -76,9 +78,8 @@ async def animate(front: Front, interaction: Interaction, wish: Wish) -> None:
         if front.closing:
             raise QueueFull(words.stopping)
         check_interaction(interaction, words)
-        for upload, name in ((wish.picture, "picture"), (wish.end_picture, "end_picture")):
-            if upload is not None:
-                front.uploads.check_claims(upload.size, upload.content_type, upload.name, words, field=name)
+        for name, upload in wish.uploads.items():
+            front.uploads.check_claims(upload.size, upload.content_type, upload.name, words, field=name)
         incoming = _incoming(interaction, wish)
         await front.desk.check(incoming)
         front.accepting()
@@ -99,35 +100,29 @@ def _incoming(interaction: Interaction, wish: Wish) -> Incoming:
         # Empty bytes stand for a picture that is still to come: that there is one matters to the rules.
         end_picture=None if wish.end_picture is None else b"",
         style=wish.style,
-        spoiler=wish.spoiler,
+        # What its member has covered stays so in the film.
+        spoiler=wish.spoiler or any(upload.spoiler for upload in wish.uploads.values()),
     )
 
 
 async def _acknowledge(front: Front, interaction: Interaction) -> MessageRef | None:
     """The public placeholder; None where somebody else has answered and the answer is gone already."""
     channel_id = interaction.channel_id or 0
-    await front.placeholders.note(
-        Placeholder(interaction_id=interaction.id, channel_id=channel_id, locale=interaction.locale.value)
-    )
-    message_id = None
-    for _ in range(ACKNOWLEDGE_TRIES):
-        try:
-            answer = await interaction.response.defer(thinking=True)
-            message_id = None if answer is None else answer.message_id
-        except discord.HTTPException as exc:
-            if exc.code != ALREADY_ACKNOWLEDGED:
-                await front.placeholders.forget(interaction.id)
-                raise
-        except (aiohttp.ClientError, OSError, TimeoutError) as exc:
-            log.info("acknowledgement cut off", extra={"kind": type(exc).__name__})
-        # An earlier try may have been taken and its answer lost on the way: then the placeholder stands.
-        message_id = message_id or await _original(interaction)
-        if message_id is not None:
-            placeholder = ref(channel_id, message_id)
-            front.chat.welcome(placeholder, interaction)
-            return placeholder
-    await front.placeholders.forget(interaction.id)
-    return None
+    await front.placeholders.note(_note(interaction))
+    try:
+        answer = await first_answer(interaction, partial(interaction.response.defer, thinking=True))
+    except discord.HTTPException:
+        await front.placeholders.forget(interaction.id)
+        raise
+    message_id = None if answer is None else answer.message_id
+    # Where the answer was lost on its way, the placeholder may stand.
+    message_id = message_id or await _original(interaction)
+    if message_id is None:
+        await front.placeholders.forget(interaction.id)
+        return None
+    placeholder = ref(channel_id, message_id)
+    front.chat.welcome(placeholder, interaction)
+    return placeholder
 
 
 async def _original(interaction: Interaction) -> int | None:
@@ -143,11 +138,12 @@ async def _accept(front: Front, interaction: Interaction, incoming: Incoming, wi
     placeholder = incoming.status_ref
     assert placeholder is not None
     try:
-        picture = await front.uploads.fetch(wish.picture.url, words, field="picture")
-        end_picture = incoming.end_picture
-        if wish.end_picture is not None:
-            end_picture = await front.uploads.fetch(wish.end_picture.url, words, field="end_picture")
-        accepted = await front.desk.submit(replace(incoming, picture=picture, end_picture=end_picture))
+        # The turn is held until the pictures are on the disk: with it, so many are in memory and no more.
+        async with front.uploads.turn():
+            fetched = {
+                name: await front.uploads.fetch(upload.url, words, field=name) for name, upload in wish.uploads.items()
+            }
+            accepted = await front.desk.submit(replace(incoming, **fetched))
     except FlipbookError as exc:
         sentence = refusal(exc, locale=interaction.locale.value, now_ms=front.clock.now_ms())
         await _withdraw(front, interaction, placeholder, sentence)
@@ -167,68 +163,19 @@ async def _withdraw(front: Front, interaction: Interaction, placeholder: Message
     try:
         await interaction.edit_original_response(content=shown)
     except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError):
-        if not await _say(front, placeholder, shown):
-            # The note stays: the next start says it.
+        if not await say(front, placeholder, shown):
+            # The note stays as it is: the next start says that nothing was taken down.
             return
-    await front.placeholders.forget(interaction.id)
-    front.errand(_remove_later(front, placeholder, REFUSAL_SHOWN_S), name="remove a refusal")
+    note = _note(interaction, int(placeholder.message_id))
+    await remove_later(front, note, REFUSAL_SHOWN_S)
 
 
-async def _say(front: Front, placeholder: MessageRef, shown: str) -> bool:
-    """With the bot's own token. False where Discord cannot be reached now."""
-    try:
-        with translated():
-            await front.chat.message(placeholder).edit(content=shown)
-    except (MessageGone, PlaceClosed):
-        return True
-    except (ChatUnavailable, discord.HTTPException) as exc:
-        log.warning("placeholder not withdrawn", extra={"reason": exc})
-        return False
-    return True
-
-
-async def _remove_later(front: Front, placeholder: MessageRef, after_s: float) -> None:
-    await asyncio.sleep(after_s)
-    try:
-        await front.chat.remove(placeholder)
-    except (ChatUnavailable, PlaceClosed) as exc:
-        log.info("placeholder stays", extra={"reason": exc})
-
-
-async def settle_leftovers(front: Front, leftovers: Sequence[Placeholder]) -> None:
-    """What a kill between acknowledgement and commit has left: say that nothing was taken down, then take it away."""
-    for leftover in leftovers:
-        try:
-            await _settle(front, leftover)
-        except ChatUnavailable:
-            return  # with the next start
-        await front.placeholders.forget(leftover.interaction_id)
-
-
-async def _settle(front: Front, leftover: Placeholder) -> None:
-    try:
-        with translated():
-            message_id = await _answer_to(front, leftover)
-    except (PlaceClosed, MessageGone, discord.HTTPException) as exc:
-        log.info("placeholder not found", extra={"reason": exc})
-        return
-    if message_id is None:
-        return
-    placeholder = ref(leftover.channel_id, message_id)
-    if await front.desk.request_of(placeholder) is not None:
-        return  # committed after all
-    if not await _say(front, placeholder, content(table(leftover.locale).discord.lost_before_accepted)):
-        raise ChatUnavailable
-    front.errand(_remove_later(front, placeholder, LEFTOVER_SHOWN_S), name="remove a leftover")
-
-
-async def _answer_to(front: Front, leftover: Placeholder) -> int | None:
-    """The message that an interaction was answered with."""
-    channel = front.chat.channel(str(leftover.channel_id))
-    # The answer comes after the question, but the two ids may come from clocks that differ a little.
-    since = discord.Object(leftover.interaction_id - SECOND_OF_IDS)
-    async for message in channel.history(limit=LEFTOVER_MESSAGES_READ, after=since):
-        asked = message.interaction_metadata
-        if asked is not None and asked.id == leftover.interaction_id:
-            return message.id
-    return None
+def _note(interaction: Interaction, message_id: int | None = None) -> Placeholder:
+    """Of an answer that is still to come, or of one that says why nothing comes of the wish."""
+    return Placeholder(
+        interaction_id=interaction.id,
+        channel_id=interaction.channel_id or 0,
+        locale=interaction.locale.value,
+        message_id=message_id,
+        said=message_id is not None,
+    )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import discord
 
 from bot.chat import Action, ChatUnavailable, PlaceClosed
 from bot.desk import Asker
-from bot.discord.answers import guarded, idem_of, member_of, place_of, ref, reply, words_of
+from bot.discord.answers import acknowledge, guarded, idem_of, member_of, place_of, ref, reply, words_of
 from bot.discord.controls import ACTION_ID, button, read_custom_id
 from bot.discord.forms import fields_of, open_words
 from bot.discord.front import Front, front_of
 from bot.discord.permissions import Interaction, check_interaction, is_moderator
-from storage.errors import QueueFull, RequestRejected, UnknownRequest
-from storage.jobs import Status
+from storage.errors import QueueFull, RequestRejected
 
 
 class FilmButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=ACTION_ID):
@@ -44,13 +44,13 @@ async def press(front: Front, interaction: Interaction, action: Action, request_
         return
     async with guarded(interaction, front.clock):
         if action is not Action.EDIT:
-            # At once: what follows may take longer than Discord waits.
-            await interaction.response.defer()
+            await acknowledge(interaction)
         _check_open(front, interaction)
         await _check_belongs(front, interaction, request_id)
         match action:
             case Action.EDIT:
-                await open_words(front, interaction, await _status_here(front, interaction, request_id))
+                member, here = member_of(interaction), place_of(interaction)
+                await open_words(front, interaction, await front.desk.seen(request_id, member, here))
             case Action.CANCEL:
                 member, here = member_of(interaction), place_of(interaction)
                 await front.desk.cancel(request_id, member, everyone=is_moderator(interaction), place=here)
@@ -67,7 +67,7 @@ async def words_sent(front: Front, interaction: Interaction, request_id: int) ->
     if not front.first_time(interaction):
         return
     async with guarded(interaction, front.clock):
-        await interaction.response.defer()
+        await acknowledge(interaction)
         _check_open(front, interaction)
         await _check_belongs(front, interaction, request_id)
         await again(front, interaction, Action.EDIT, request_id, prompt=fields_of(interaction).get("prompt", ""))
@@ -91,17 +91,16 @@ async def again(
 
 
 async def delete(front: Front, interaction: Interaction, request_id: int) -> None:
+    """Its messages are the relay's to take away, but for one that no request knows of: such a one goes here."""
     own = words_of(interaction).discord
     member, here = member_of(interaction), place_of(interaction)
-    messages = await front.desk.delete(request_id, member, everyone=is_moderator(interaction), place=here)
-    left = 0
-    for message in messages:
-        try:
-            await front.chat.remove(message)
-        except (ChatUnavailable, PlaceClosed):
-            left += 1
-    sentence = own.deleted_not_all if left else own.deleted
-    await reply(interaction, sentence.format(request_id=request_id))
+    pressed = None if interaction.message is None else ref(interaction.channel_id or 0, interaction.message.id)
+    known = pressed is None or await front.desk.request_of(pressed) is not None
+    await front.desk.delete(request_id, member, everyone=is_moderator(interaction), place=here)
+    if pressed is not None and not known:
+        with suppress(ChatUnavailable, PlaceClosed):
+            await front.chat.remove(pressed)
+    await reply(interaction, own.deleted.format(request_id=request_id))
 
 
 async def hide(front: Front, interaction: Interaction, request_id: int) -> None:
@@ -125,15 +124,7 @@ async def _check_belongs(front: Front, interaction: Interaction, request_id: int
     found = await front.desk.request_of(ref(interaction.channel_id or 0, message.id))
     me = interaction.client.user
     ours = me is not None and message.author.id == me.id
-    # A film that was posted once more is no request's own message, but only the bot puts buttons under its messages.
+    # Of a film that was posted this moment nothing is written down yet; but under its messages only the bot puts
+    # buttons.
     if found != request_id and not (found is None and ours):
         raise RequestRejected(words_of(interaction).discord.forged, field="request")
-
-
-async def _status_here(front: Front, interaction: Interaction, request_id: int) -> Status:
-    """The request, if it was made in this community. Raises UnknownRequest."""
-    status = await front.desk.status(request_id)
-    if status.place.community_id != place_of(interaction).community_id:
-        words = words_of(interaction)
-        raise UnknownRequest(words.unknown_request.format(request_id=request_id))
-    return status

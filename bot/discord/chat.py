@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import aiohttp
@@ -20,9 +19,10 @@ from bot.delivery import Ladder
 from bot.discord.answers import PLATFORM, ref
 from bot.discord.controls import controls, film_ids, is_film, status_ids
 from bot.discord.errors import EditsUsedUp, TooLarge, translated
+from bot.discord.files import opened
 from bot.discord.memory import Memory
 from bot.discord.permissions import Interaction
-from bot.discord.text import ALT_TEXT_CHARS_MAX, content, small_print
+from bot.discord.text import content, small_print
 from storage.clock import Clock
 from storage.jobs import JobState, Member, MessageRef, Place
 from storage.settings import Settings
@@ -228,7 +228,7 @@ class DiscordChat:
             while True:
                 parcel = await ladder.rung()
                 try:
-                    async with _opened(parcel.files, view) as files:
+                    async with opened(parcel.files, view) as files:
                         with translated():
                             return await send(files, parcel.reduced)
                 except TooLarge:
@@ -261,7 +261,7 @@ class DiscordChat:
 
     @asynccontextmanager
     async def _files(self, view: View) -> AsyncGenerator[list[discord.File]]:
-        async with _opened(() if view.media is None else (view.media,), view) as files:
+        async with opened(() if view.media is None else (view.media,), view) as files:
             yield files
 
     def _seed(self, film: MessageRef) -> None:
@@ -306,30 +306,6 @@ async def _react(message: discord.PartialMessage) -> None:
     except (PlaceClosed, ChatUnavailable, MessageGone, discord.HTTPException) as exc:
         # The button does the same.
         log.info("reaction not seeded", extra={"reason": exc})
-
-
-@asynccontextmanager
-async def _opened(paths: Sequence[Path], view: View) -> AsyncGenerator[list[discord.File]]:
-    """Files to send: covered where the view says so, described for those who cannot see them."""
-    files = await asyncio.to_thread(_open, paths, view)
-    try:
-        yield files
-    finally:
-        for file in files:
-            file.close()
-
-
-def _open(paths: Sequence[Path], view: View) -> list[discord.File]:
-    request_id = view.status.request_id
-    return [
-        discord.File(
-            path,
-            filename=f"film-{request_id}{path.suffix}",
-            spoiler=view.spoiler,
-            description=view.alt_text[:ALT_TEXT_CHARS_MAX] or None,
-        )
-        for path in paths
-    ]
 
 
 def _me(client: discord.Client) -> int:

@@ -12,21 +12,25 @@ from typing import Any
 
 import discord
 
-from bot.discord import pages
-from bot.discord.animate import settle_leftovers
 from bot.discord.answers import reply, words_of
 from bot.discord.buttons import FilmButton, words_sent
 from bot.discord.commands import FlipbookTree, add_commands
 from bot.discord.controls import OURS, ids_in
 from bot.discord.forms import EDIT_ID, FORM_ID, Offers, form_sent
 from bot.discord.front import Front
+from bot.discord.leftovers import settle_leftovers
+from bot.discord.pages import PageButton
 from bot.discord.permissions import Interaction
 from bot.discord.placeholders import Placeholder
 from bot.discord.reactions import Reactions
+from bot.discord.reposting import AgainSelect
 from bot.discord.syncing import sync_if_changed
 
 RATE_LIMIT_S_MAX = 30.0
 """A longer wait is the relay's to plan: until then other messages go on."""
+
+ITEMS = (FilmButton, PageButton, AgainSelect)
+"""What the library makes of custom_ids."""
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +65,7 @@ class FlipbookClient(discord.AutoShardedClient):
         # Before the gateway brings anything: what is noted now is an earlier process's.
         self._leftovers = await front.placeholders.leftovers()
         await add_commands(self._tree, front, self._offers)
-        self.add_dynamic_items(FilmButton, *pages.ITEMS)
+        self.add_dynamic_items(*ITEMS)
         application_id = self.application_id
         if front.settings.discord.sync_commands and application_id is not None:
             folder = front.settings.data.folder
@@ -97,6 +101,10 @@ class FlipbookClient(discord.AutoShardedClient):
         else:
             await reply(interaction, words_of(interaction).discord.forged)
 
+    async def on_shard_connect(self, shard_id: int) -> None:
+        """A new session, not a resumed one."""
+        self._reactions.session_began(shard_id)
+
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         await self._reactions.added(self, event)
 
@@ -106,6 +114,5 @@ class FlipbookClient(discord.AutoShardedClient):
 
 def _answered(interaction: Interaction, custom_id: str) -> bool:
     """Whether the library finds an item for the control: its id is one of ours, and its message really carries it."""
-    items = (FilmButton, *pages.ITEMS)
-    known = any(item.__discord_ui_compiled_template__.fullmatch(custom_id) for item in items)
+    known = any(item.__discord_ui_compiled_template__.fullmatch(custom_id) for item in ITEMS)
     return known and interaction.message is not None and custom_id in ids_in(interaction.message.components)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import discord
 
 from bot.discord.animate import Upload, Wish, animate, upload_of
-from bot.discord.answers import guarded, reply, words_of
+from bot.discord.answers import first_answer, guarded, reply, words_of
 from bot.discord.front import Front
 from bot.discord.permissions import Interaction, check_interaction
 from bot.wording.table import Table
@@ -76,7 +77,7 @@ async def open_form(front: Front, offers: Offers, interaction: Interaction, mess
             default=f"{front.settings.film.seconds_default:g}",
         )
         form.add_item(_labelled(own.form_seconds, seconds))
-        await interaction.response.send_modal(form)
+        await first_answer(interaction, partial(interaction.response.send_modal, form))
 
 
 async def form_sent(front: Front, offers: Offers, interaction: Interaction, key: str) -> None:
@@ -111,7 +112,7 @@ async def open_words(front: Front, interaction: Interaction, status: Status) -> 
         default=status.params.prompt[:most],
     )
     form.add_item(_labelled(own.form_prompt, prompt))
-    await interaction.response.send_modal(form)
+    await first_answer(interaction, partial(interaction.response.send_modal, form))
 
 
 def pictures_in(message: discord.Message) -> list[Upload]:

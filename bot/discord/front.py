@@ -13,6 +13,7 @@ import discord
 
 from bot.desk import Desk
 from bot.discord.chat import DiscordChat
+from bot.discord.pace import Pace
 from bot.discord.placeholders import Placeholders
 from bot.discord.uploads import Uploads
 from storage.clock import Clock
@@ -35,6 +36,7 @@ class Front:
     clock: Clock
     uploads: Uploads
     placeholders: Placeholders
+    reposts: Pace = field(default_factory=Pace)
     closing: bool = False
     """The bot stops: nothing new is begun."""
     _seen: OrderedDict[int, None] = field(default_factory=OrderedDict[int, None])
@@ -68,9 +70,12 @@ class Front:
         self.closing = True
         if self._accepting:
             await asyncio.wait(self._accepting, timeout=FINISH_S)
-        for task in self._errands:
+        # Also what is late: the next connection would find its note while it is still at work.
+        late = (*self._accepting, *self._errands)
+        for task in late:
             task.cancel()
-        await asyncio.gather(*self._errands, return_exceptions=True)
+        await asyncio.gather(*late, return_exceptions=True)
+        self.placeholders.close()
 
     def _errand_done(self, task: asyncio.Task[None]) -> None:
         self._errands.discard(task)

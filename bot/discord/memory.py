@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterable, Callable, Collection, Mapping
+from collections.abc import AsyncIterable, Callable, Collection
 from dataclasses import dataclass, field
 
 import discord
@@ -29,7 +29,7 @@ SKEW_MS = 60_000
 class _Page:
     """Messages that follow each other in a room."""
 
-    own: Mapping[str, int] = field(default_factory=dict[str, int])
+    own: dict[str, int] = field(default_factory=dict[str, int])
     """The bot's message by custom_id; the newest where there are several."""
     oldest: int = 0
     """Id of the first message; 0 where nothing is older."""
@@ -40,8 +40,6 @@ class _Room:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     read_s: float = float("-inf")
     newest: _Page = field(default_factory=_Page)
-    gone: set[int] = field(default_factory=set[int])
-    """Messages that were found missing since."""
 
 
 class Memory:
@@ -64,18 +62,18 @@ class Memory:
             if self._monotonic() - room.read_s > KEPT_S:
                 room.newest = await _read(channel.history(limit=MESSAGES_READ), me)
                 room.read_s = self._monotonic()
-                room.gone.clear()
-        found = _first(room.newest, wanted, room.gone)
+        found = _first(room.newest, wanted)
         if found is not None or room.newest.oldest <= since:
             return found
         after = channel.history(limit=MESSAGES_READ, after=discord.Object(since), oldest_first=True)
-        return _first(await _read(after, me), wanted, room.gone)
+        return _first(await _read(after, me), wanted)
 
     def forget(self, channel_id: int, message_id: int) -> None:
         """The message is not there any more."""
         room = self._rooms.get(channel_id)
         if room is not None:
-            room.gone.add(message_id)
+            for custom_id in [key for key, known in room.newest.own.items() if known == message_id]:
+                del room.newest.own[custom_id]
 
 
 def _snowflake(at_ms: int) -> int:
@@ -83,9 +81,8 @@ def _snowflake(at_ms: int) -> int:
     return max(0, at_ms - discord.utils.DISCORD_EPOCH) << 22
 
 
-def _first(page: _Page, wanted: Collection[str], gone: Collection[int]) -> int | None:
-    found = (page.own[custom_id] for custom_id in wanted if custom_id in page.own)
-    return next((message_id for message_id in found if message_id not in gone), None)
+def _first(page: _Page, wanted: Collection[str]) -> int | None:
+    return next((page.own[custom_id] for custom_id in wanted if custom_id in page.own), None)
 
 
 async def _read(messages: AsyncIterable[discord.Message], me: int) -> _Page:

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import discord
 from discord import app_commands
 
-from bot.desk import Asker
-from bot.discord.answers import guarded, idem_of, member_of, place_of, reply, words_of
+from bot.discord.answers import first_answer, guarded, member_of, place_of, reply, words_of
 from bot.discord.controls import OURS
 from bot.discord.front import Front, front_of
-from bot.discord.permissions import Interaction, check_interaction
+from bot.discord.permissions import Interaction
+from bot.discord.reposting import AgainSelect
 from bot.discord.text import content
 from bot.discord.translation import said
 from bot.wording import en
 from bot.wording.pages import history_page, privacy_page, queue_page, quota_page
-from bot.wording.table import Table
-from storage.errors import RequestRejected
-from storage.jobs import JobState, Status
+from storage.jobs import JobState
 
 QUEUE_SHOWN = 10
 PAGE_FILMS = 8
-LABEL_CHARS_MAX = 100
 PAGE_ID = r"fb:page:(?P<before>[0-9]{1,18})"
 """The page of films below this number; 0 for the newest."""
-AGAIN_ID = r"fb:again"
-NONCE_CHARS_MAX = 25
 
 
 def style_choices() -> list[app_commands.Choice[str]]:
@@ -39,8 +34,8 @@ async def show_queue(front: Front, interaction: Interaction) -> None:
     """What is drawn and what waits in this community, the member's own films marked."""
     async with guarded(interaction, front.clock):
         here, me = place_of(interaction), member_of(interaction)
-        films = [status for status in await front.desk.queue() if status.place.community_id == here.community_id]
-        await reply(interaction, queue_page(words_of(interaction), films[:QUEUE_SHOWN], me, count=len(films)))
+        line = await front.desk.line(here, limit=QUEUE_SHOWN)
+        await reply(interaction, queue_page(words_of(interaction), line.films, me, count=line.count))
 
 
 async def show_quota(front: Front, interaction: Interaction) -> None:
@@ -97,54 +92,8 @@ class PageButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], tem
         front = front_of(interaction)
         async with guarded(interaction, front.clock):
             text, view = await _page(front, interaction, before_id=self._before_id or None)
-            await interaction.response.edit_message(content=content(text), view=view)
-
-
-class AgainSelect(discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=AGAIN_ID):
-    """Posts a film of the member's own once more, where they are."""
-
-    def __init__(self, words: Table | None = None, films: list[Status] | None = None) -> None:
-        own = (words or en.TABLE).discord
-        options = [
-            discord.SelectOption(
-                label=own.post_again_film.format(request_id=status.request_id),
-                description=status.params.prompt[:LABEL_CHARS_MAX],
-                value=str(status.request_id),
-            )
-            for status in films or ()
-        ]
-        item = discord.ui.Select[discord.ui.View](
-            custom_id=AGAIN_ID, placeholder=own.post_again, options=options or discord.utils.MISSING
-        )
-        super().__init__(item)
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: Interaction, item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> AgainSelect:
-        return cls()
-
-    async def callback(self, interaction: Interaction) -> None:
-        front = front_of(interaction)
-        if front.first_time(interaction):
-            await post_again(front, interaction)
-
-
-ITEMS = (PageButton, AgainSelect)
-
-
-async def post_again(front: Front, interaction: Interaction) -> None:
-    """The film as a new message here. Nothing is charged; the request's own messages stay what they are."""
-    async with guarded(interaction, front.clock):
-        await interaction.response.defer()
-        words = words_of(interaction)
-        request_id = _chosen(interaction)
-        check_interaction(interaction, words)
-        asker = Asker(member=member_of(interaction), place=place_of(interaction), idem=idem_of(interaction))
-        view = await front.desk.film(request_id, asker)
-        nonce = f"fb.again.{interaction.id}"[-NONCE_CHARS_MAX:]
-        await front.chat.repost(asker.place, view, nonce=nonce)
-        await reply(interaction, words.discord.posted_again.format(request_id=request_id))
+            turned = partial(interaction.response.edit_message, content=content(text), view=view)
+            await first_answer(interaction, turned)
 
 
 async def _page(front: Front, interaction: Interaction, *, before_id: int | None) -> tuple[str, discord.ui.View]:
@@ -162,12 +111,3 @@ async def _page(front: Front, interaction: Interaction, *, before_id: int | None
     if len(found) > PAGE_FILMS:
         view.add_item(PageButton(films[-1].request_id, own.earlier, "▶️"))
     return history_page(words, films), view
-
-
-def _chosen(interaction: Interaction) -> int:
-    """The film that was picked. Raises RequestRejected for what is no number: a list of ours offers nothing else."""
-    data = cast(Mapping[str, Any], interaction.data or {})
-    first = str(next(iter(data.get("values") or ()), ""))
-    if not first.isdecimal() or len(first) > 18:
-        raise RequestRejected(words_of(interaction).discord.forged, field="request")
-    return int(first)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import discord
 
@@ -18,7 +18,9 @@ from bot.desk import Asker
 from bot.discord.answers import PLATFORM, place, ref
 from bot.discord.errors import translated
 from bot.discord.front import Front
+from bot.discord.leftovers import remove_later
 from bot.discord.permissions import check_channel, is_moderator_in
+from bot.discord.placeholders import Placeholder
 from bot.discord.text import content
 from bot.wording import table
 from bot.wording.refusals import refusal
@@ -52,41 +54,43 @@ class Reactions:
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        # A session replays its own events only: a press in another session is another press.
-        self._session = f"{front.clock.now_ms():x}"
+        self._began = self._now()
+        self._sessions: dict[int, str] = {}
         self._hands: OrderedDict[tuple[int, int], _Hand] = OrderedDict()
         self._refused_ms: OrderedDict[int, int] = OrderedDict()
+
+    def session_began(self, shard_id: int) -> None:
+        """A session replays its own events only: a press in another one is another press."""
+        self._sessions[shard_id] = self._now()
 
     async def added(self, client: discord.Client, event: discord.RawReactionActionEvent) -> None:
         wish = wish_of(event)
         if wish is None or _is_bot(client, event) or self._front.closing:
             return
-        request_id = await self._request_of(event)
-        if request_id is None:
-            return
-        member = await _member(client, event)
-        if member is None:
-            return
+        session = self._session(client, event)
         hand = self._hand(event)
+        # Before anything is waited for: what is taken back later is heard later.
         async with hand.lock:
+            request_id = await self._request_of(event)
+            member = None if request_id is None else await _member(client, event)
+            if request_id is None or member is None:
+                return
             try:
-                await self._grant(client, event, wish, request_id, member, hand.takes)
+                await self._grant(client, event, wish, request_id, member, f"{session}.{hand.takes}")
             except FlipbookError as exc:
                 await self._refuse(client, event, member, exc)
-            except (ChatUnavailable, PlaceClosed) as exc:
-                log.info("messages not taken away", extra={"request_id": request_id, "reason": exc})
 
     async def removed(self, event: discord.RawReactionActionEvent) -> None:
         """A 🔁 taken back cancels what it asked for, while that is queued."""
         if wish_of(event) is not Action.REROLL:
             return
-        request_id = await self._request_of(event)
-        if request_id is None:
-            return
         hand = self._hand(event)
         async with hand.lock:
+            request_id = await self._request_of(event)
+            if request_id is None:
+                return
             hand.takes += 1
-            member = Member(platform=PLATFORM, user_id=str(event.user_id), name="")
+            member = Member(platform=PLATFORM, user_id=str(event.user_id), name="", locale="")
             here = place(event.guild_id, event.channel_id, event.user_id)
             await self._front.desk.unreroll(request_id, member, place=here)
 
@@ -107,7 +111,7 @@ class Reactions:
         wish: Action,
         request_id: int,
         member: Member,
-        take: int,
+        take: str,
     ) -> None:
         desk = self._front.desk
         status = await desk.status(request_id)
@@ -119,15 +123,15 @@ class Reactions:
             case Action.CANCEL:
                 await desk.cancel(request_id, member, everyone=moderator, place=here)
             case Action.DELETE:
-                for message in await desk.delete(request_id, member, everyone=moderator, place=here):
-                    await self._front.chat.remove(message)
+                await desk.delete(request_id, member, everyone=moderator, place=here)
             case Action.HIDE:
                 await desk.hide(request_id, member, everyone=moderator, place=here)
             case _:
+                member = replace(member, locale=await desk.locale(member) or _locale(client, event))
                 guild = client.get_guild(event.guild_id) if event.guild_id is not None else None
                 if guild is not None:
                     check_channel(guild, event.channel_id, table(member.locale))
-                idem = f"{PLATFORM}:{client.application_id}:{event.message_id}:{event.user_id}:{self._session}.{take}"
+                idem = f"{PLATFORM}:{client.application_id}:{event.message_id}:{event.user_id}:{take}"
                 await desk.reroll(request_id, Asker(member=member, place=here, idem=idem))
 
     async def _refuse(
@@ -139,17 +143,28 @@ class Reactions:
         self._refused_ms[event.user_id] = now_ms
         while len(self._refused_ms) > HANDS_MAX:
             self._refused_ms.popitem(last=False)
-        sentence = refusal(error, locale=member.locale, now_ms=now_ms)
+        locale = await self._front.desk.locale(member) or _locale(client, event)
+        sentence = refusal(error, locale=locale, now_ms=now_ms)
         called = discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(event.user_id)])
         try:
             with translated():
-                await client.get_partial_messageable(event.channel_id).send(
-                    content(sentence, before=f"<@{event.user_id}> "),
-                    allowed_mentions=called,
-                    delete_after=REFUSAL_SHOWN_S,
+                said = await client.get_partial_messageable(event.channel_id).send(
+                    content(sentence, before=f"<@{event.user_id}> "), allowed_mentions=called
                 )
         except (PlaceClosed, ChatUnavailable, MessageGone, discord.HTTPException) as exc:
             log.info("refusal not shown", extra={"reason": exc})
+            return
+        note = Placeholder(
+            interaction_id=said.id, channel_id=event.channel_id, locale=locale, message_id=said.id, said=True
+        )
+        await remove_later(self._front, note, REFUSAL_SHOWN_S)
+
+    def _now(self) -> str:
+        return f"{self._front.clock.now_ms():x}"
+
+    def _session(self, client: discord.Client, event: discord.RawReactionActionEvent) -> str:
+        shard_id = ((event.guild_id or 0) >> 22) % (client.shard_count or 1)
+        return self._sessions.get(shard_id, self._began)
 
     def _hand(self, event: discord.RawReactionActionEvent) -> _Hand:
         key = (event.message_id, event.user_id)
@@ -187,7 +202,7 @@ def _is_bot(client: discord.Client, event: discord.RawReactionActionEvent) -> bo
 
 
 async def _member(client: discord.Client, event: discord.RawReactionActionEvent) -> Member | None:
-    """Who reacted. Reactions bring no language along: the server's is taken."""
+    """Who reacted. Reactions bring no language along: what is known of them stays so."""
     user: discord.User | discord.Member | None = event.member or client.get_user(event.user_id)
     if user is None:
         try:
@@ -196,9 +211,13 @@ async def _member(client: discord.Client, event: discord.RawReactionActionEvent)
         except (PlaceClosed, ChatUnavailable, MessageGone, discord.HTTPException) as exc:
             log.info("nobody knows who reacted", extra={"reason": exc})
             return None
+    return Member(platform=PLATFORM, user_id=str(user.id), name=user.display_name, locale="")
+
+
+def _locale(client: discord.Client, event: discord.RawReactionActionEvent) -> str:
+    """Of the server, for somebody who has never spoken to the bot."""
     guild = client.get_guild(event.guild_id) if event.guild_id is not None else None
-    locale = "en" if guild is None else guild.preferred_locale.value
-    return Member(platform=PLATFORM, user_id=str(user.id), name=user.display_name, locale=locale)
+    return "en" if guild is None else guild.preferred_locale.value
 
 
 def _is_moderator(client: discord.Client, event: discord.RawReactionActionEvent) -> bool:

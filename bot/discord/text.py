@@ -9,12 +9,15 @@ CONTENT_CHARS_MAX = 2000
 ALT_TEXT_CHARS_MAX = 1024
 
 _MARKS = re.compile(r"[\\*_~|`<\[\]]|:(?=//)")
+_INVITES = re.compile(r"\b(discord(?:app)?\.\w+|dsc\.gg)/", re.IGNORECASE)
+"""Discord makes a link of these without being told that they are one."""
 _LINE_STARTS = re.compile(r"^(\s*)(#|>|-|\+|\d+(?=[.)]))", re.MULTILINE)
 
 
 def inert(text: str) -> str:
     """Without markup, links or mentions. Every mark is shown, none has its meaning."""
     text = _MARKS.sub(lambda found: "\\" + found[0], text)
+    text = _INVITES.sub(lambda found: found[1] + "\\/", text)
     text = _LINE_STARTS.sub(_line_start, text)
     # Besides what the allowed mentions forbid: nothing even looks like a call to everybody.
     return text.replace("@", "@\u200b")

@@ -15,7 +15,9 @@ from storage.errors import RequestRejected
 
 CHUNK_BYTES = 65_536
 AT_ONCE = 8
-"""Downloads at a time: each may hold a whole picture in memory."""
+"""Requests whose pictures are in memory at a time."""
+STALL_S = 5.0
+"""Without a byte: others wait for the turn."""
 
 
 class Uploads:
@@ -31,11 +33,15 @@ class Uploads:
         self._seconds_max = seconds_max
         self._turns = asyncio.Semaphore(AT_ONCE)
 
+    def turn(self) -> asyncio.Semaphore:
+        """A block around all that holds a request's pictures in memory."""
+        return self._turns
+
     async def fetch(self, url: str, words: Table, *, field: str) -> bytes:
-        """The file's bytes, at most `bytes_max`. Raises RequestRejected with one sentence for the member."""
+        """The file's bytes, at most `bytes_max`; call it in a `turn`. Raises RequestRejected with one sentence."""
         own = words.discord
         try:
-            async with self._turns, asyncio.timeout(self._seconds_max):
+            async with asyncio.timeout(self._seconds_max):
                 return await self._read(url, own, field)
         except TimeoutError as exc:
             raise RequestRejected(own.upload_slow.format(seconds=round(self._seconds_max)), field=field) from exc
@@ -43,7 +49,8 @@ class Uploads:
             raise RequestRejected(own.upload_failed, field=field) from exc
 
     async def _read(self, url: str, own: DiscordWords, field: str) -> bytes:
-        async with self._session.get(url, proxy=self._proxy, allow_redirects=False) as response:
+        patience = aiohttp.ClientTimeout(total=None, sock_connect=STALL_S, sock_read=STALL_S)
+        async with self._session.get(url, proxy=self._proxy, allow_redirects=False, timeout=patience) as response:
             if response.status in (403, 404, 410):
                 raise RequestRejected(own.upload_expired, field=field)
             if response.status != 200:

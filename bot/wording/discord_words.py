@@ -30,6 +30,9 @@ class DiscordWords:
     queue: Named
     quota: Named
     history: Named
+    privacy: Named
+    link: Named
+    code: Named
     help: Named
     animate_message: str
     """Of the message's menu, at most 32 characters; blanks and capitals are fine here."""
@@ -72,13 +75,16 @@ class DiscordWords:
     upload_slow: str
     """{seconds}"""
     upload_failed: str
+    again_soon: str
+    """One film is posted again at a time, with a pause after it."""
+    again_too_large: str
+    """{request_id}"""
+    again_closed: str
     forged: str
     no_longer: str
     """A control of an earlier version."""
     broken: str
     """A mistake of ours."""
-    not_ready: str
-    """The bot is about to stop, or not fully connected."""
     lost_before_accepted: str
     """The bot was killed between the acknowledgement and the commit."""
 
@@ -87,11 +93,12 @@ class DiscordWords:
     """{request_id}: accepted; its status is a message of its own."""
     deleted: str
     """{request_id}"""
-    deleted_not_all: str
-    """{request_id}: some messages could not be taken away."""
     hidden: str
     """{request_id}"""
     hide_counted: str
     """{request_id}: one of several wishes."""
+    link_code: str
+    """{code}, {minutes}"""
+    linked: str
     posted_again: str
     """{request_id}"""

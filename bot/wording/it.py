@@ -18,7 +18,10 @@ TABLE = Table(
     film="«{prompt}» · {seconds}",
     alt_text="L'immagine animata: {prompt}",
     model_note="Il modello «{model}» è {note}.",
-    model_notes={"tiny": "non addestrato: i suoi filmati sono rumore e provano solo che il meccanismo funziona"},
+    model_notes={
+        "little": "piccolo e appena addestrato: tiene l'immagine e segue i desideri sulla luce, gli altri moti sfumano",
+        "tiny": "non addestrato: i suoi filmati sono rumore e provano solo che il meccanismo funziona",
+    },
     styles={
         "gentle": Style(name="dolce", phrase="movimento lento, morbido e dolce"),
         "lively": Style(name="vivace", phrase="movimento rapido, vivace e giocoso"),
@@ -86,6 +89,7 @@ TABLE = Table(
     other_model="Il filmato {request_id} è stato disegnato dal modello «{drawn}», ma ora questo host usa «{served}»; "
     "chiedi un filmato nuovo.",
     media_gone="I file del filmato {request_id} non sono più conservati; chiedi un filmato nuovo con l'immagine.",
+    stopping="Il bot si sta fermando; riprova fra qualche minuto. Nulla è stato addebitato.",
     disk_full="Il disco dell'host è quasi pieno e non si accettano nuovi filmati; riprova più tardi.",
     quota="Ti restano {left} di video e questo filmato ne richiede {needed}{back}.",
     quota_try="Ti restano {left} di video e questo filmato ne richiede {needed}; prova con {possible}{back}.",
@@ -157,6 +161,9 @@ TABLE = Table(
         queue=Named(name="coda", help="Che cosa si sta disegnando e che cosa aspetta"),
         quota=Named(name="quota", help="Quanti secondi di video ti restano"),
         history=Named(name="cronologia", help="I tuoi filmati; ripubblicane uno"),
+        privacy=Named(name="privacy", help="Che cosa si conserva di te, e per quanto"),
+        link=Named(name="collega", help="Una quota e una cronologia per te qui e su un'altra piattaforma"),
+        code=Named(name="codice", help="Quello che ti ha mostrato il bot sull'altra piattaforma; senza, ne ricevi uno"),
         help=Named(name="aiuto", help="Che cosa sa fare Flipbook"),
         animate_message="Anima questa immagine",
         form_title="Anima questa immagine",
@@ -193,17 +200,21 @@ TABLE = Table(
         upload_expired="Discord non ha più questo file; carica di nuovo l'immagine.",
         upload_slow="L'immagine non è arrivata entro {seconds} s; riprova. Nulla è stato addebitato.",
         upload_failed="Discord non ha consegnato l'immagine; riprova. Nulla è stato addebitato.",
+        again_soon="Un filmato alla volta: aspetta qualche secondo, poi sceglilo di nuovo.",
+        again_too_large="Il filmato {request_id} non si può rimpicciolire abbastanza per questo posto; prova altrove.",
+        again_closed="Discord non mi lascia pubblicare qui il filmato; prova in un altro canale o in privato.",
         forged="Questo comando non appartiene a questo messaggio.",
         no_longer="Questo comando non esiste più; fra poco Discord mostrerà quelli nuovi.",
         broken="⚠️ Qualcosa è andato storto sull'host. Nulla è stato addebitato; riprova.",
-        not_ready="Il bot si sta fermando; riprova fra qualche minuto. Nulla è stato addebitato.",
         lost_before_accepted="🔌 L'host è stato riavviato prima che la richiesta fosse annotata. "
         "Nulla è stato addebitato; chiedi di nuovo.",
         asked="🎬 Annotato come filmato {request_id}.",
         deleted="🗑️ Il filmato {request_id} è eliminato.",
-        deleted_not_all="🗑️ Il filmato {request_id} è eliminato, ma Discord non mi lascia togliere tutti i messaggi.",
         hidden="🙈 Il filmato {request_id} ora è coperto.",
         hide_counted="🙈 Annotato. Il filmato {request_id} sarà coperto quando lo vorranno abbastanza membri.",
+        link_code="Invia /link {code} al bot sull'altra piattaforma entro {minutes} min. "
+        "Allora per Flipbook sei una sola persona: una quota, una cronologia. Non mostrare il codice a nessuno.",
+        linked="Fatto: i tuoi due account ora sono una sola persona, con una quota e una cronologia.",
         posted_again="Il filmato {request_id} è ripubblicato.",
     ),
     telegram=TelegramWords(
@@ -266,7 +277,7 @@ TABLE = Table(
         upload_slow="L'immagine non è arrivata entro {seconds} s; riprova. Nulla è stato addebitato.",
         upload_failed="Telegram non ha consegnato l'immagine; riprova. Nulla è stato addebitato.",
         forged="Questo pulsante non appartiene a questo messaggio.",
-        not_ready="Telegram al momento non è raggiungibile; riprova fra poco. Nulla è stato addebitato.",
+        unreachable="Telegram al momento non è raggiungibile; riprova fra poco. Nulla è stato addebitato.",
         broken="⚠️ Qualcosa è andato storto sull'host. Nulla è stato addebitato; riprova.",
     ),
 )

@@ -138,6 +138,8 @@ class Table:
     media_gone: str
     """{request_id}"""
     disk_full: str
+    stopping: str
+    """The bot is about to stop: nothing new is taken down."""
     quota: str
     """{left}, {needed}, {back}"""
     quota_try: str

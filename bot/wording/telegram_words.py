@@ -77,6 +77,6 @@ class TelegramWords:
     """{seconds}"""
     upload_failed: str
     forged: str
-    not_ready: str
+    unreachable: str
     broken: str
     """A mistake of ours."""

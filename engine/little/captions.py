@@ -33,8 +33,9 @@ _PHRASES: dict[str, dict[Motion, tuple[str, ...]]] = {
     "en": {
         Motion.ZOOM_IN: (
             "zoom in", "zoom into the picture", "zoom in on {s}", "move closer", "move closer to {s}", "get closer",
-            "come nearer to {s}", "push in", "the camera pushes in", "dolly in", "approach {s}", "the camera approaches {s}",
-            "go towards {s}", "magnify {s}", "make {s} bigger", "enlarge {s}", "close up on {s}", "zooming in",
+            "come nearer to {s}", "push in", "the camera pushes in", "dolly in", "approach {s}",
+            "the camera approaches {s}", "go towards {s}", "magnify {s}", "make {s} bigger", "enlarge {s}",
+            "close up on {s}", "zooming in",
         ),
         Motion.ZOOM_OUT: (
             "zoom out", "zoom out from {s}", "move away", "move away from {s}", "pull back", "the camera pulls back",
@@ -84,7 +85,9 @@ _PHRASES: dict[str, dict[Motion, tuple[str, ...]]] = {
         Motion.RIPPLE: ("ripple", "waves", "{s} ripples", "like under water", "wobble", "make {s} wavy", "undulate"),
         Motion.SHAKE: ("shake", "{s} shakes", "earthquake", "tremble", "{s} trembles", "jitter", "handheld camera"),
         Motion.DRIFT_LEFT: ("{s} drifts left", "{s} moves to the left", "{s} floats to the left", "{s} walks left"),
-        Motion.DRIFT_RIGHT: ("{s} drifts right", "{s} moves to the right", "{s} floats to the right", "{s} walks right"),
+        Motion.DRIFT_RIGHT: (
+            "{s} drifts right", "{s} moves to the right", "{s} floats to the right", "{s} walks right",
+        ),
     },
     "it": {
         Motion.ZOOM_IN: (
@@ -94,12 +97,14 @@ _PHRASES: dict[str, dict[Motion, tuple[str, ...]]] = {
             "zoom in", "entra in {s}", "avvicinamento a {s}",
         ),
         Motion.ZOOM_OUT: (
-            "zoom indietro", "allontanati", "allontanati da {s}", "allontana la camera", "la camera si allontana da {s}",
+            "zoom indietro", "allontanati", "allontanati da {s}", "allontana la camera",
+            "la camera si allontana da {s}",
             "fai uno zoom indietro", "rimpicciolisci", "rimpicciolisci {s}", "vai indietro", "carrellata indietro",
             "arretra", "allarga la vista", "allarga su {s}", "zoom out", "rendi {s} più piccolo", "indietreggia",
         ),
         Motion.PAN_LEFT: (
-            "a sinistra", "verso sinistra", "sposta la camera a sinistra", "la camera va a sinistra", "guarda a sinistra",
+            "a sinistra", "verso sinistra", "sposta la camera a sinistra", "la camera va a sinistra",
+            "guarda a sinistra",
             "panoramica a sinistra", "scorri a sinistra", "muoviti verso sinistra", "gira a sinistra", "vai a sinistra",
             "guarda alla sinistra di {s}", "sinistra",
         ),
@@ -110,7 +115,8 @@ _PHRASES: dict[str, dict[Motion, tuple[str, ...]]] = {
         ),
         Motion.PAN_UP: (
             "in alto", "verso l'alto", "sposta la camera in alto", "la camera sale", "guarda in alto", "guarda in su",
-            "panoramica verso l'alto", "scorri in alto", "sali", "alza la camera", "vai su", "solleva lo sguardo", "in su",
+            "panoramica verso l'alto", "scorri in alto", "sali", "alza la camera", "vai su", "solleva lo sguardo",
+            "in su",
         ),
         Motion.PAN_DOWN: (
             "in basso", "verso il basso", "sposta la camera in basso", "la camera scende", "guarda in basso",
@@ -172,11 +178,13 @@ _COURTESIES: dict[str, tuple[str, ...]] = {
            "{w}, cinematografico", "{w}, alta qualità", "fai un film: {w}", "e ora {w}", "{w} in questa foto"),
 }  # fmt: skip
 _NO_MOTION = (
-    "", "", "", "the fox turns its head", "a cat yawns", "she smiles", "he waves his hand", "the dog barks", "make it nice",
+    "", "", "", "the fox turns its head", "a cat yawns", "she smiles", "he waves his hand", "the dog barks",
+    "make it nice",
     "something beautiful", "la volpe gira la testa", "il gatto sbadiglia", "lei sorride", "fai qualcosa di bello",
     "animate this", "anima questa immagine", "the leaves fall", "cadono le foglie", "surprise me", "sorprendimi",
     "a dancing robot", "un robot che balla", "she blinks", "birds fly over the lake", "volano gli uccelli", "hello",
-    "ciao", "test", "the man speaks", "la donna parla", "water flows", "scorre l'acqua", "fire burns", "brucia il fuoco",
+    "ciao", "test", "the man speaks", "la donna parla", "water flows", "scorre l'acqua", "fire burns",
+    "brucia il fuoco",
     "🦊", "🔥🔥🔥", "🎉✨", "😀", "🚀🌕", "動かして", "放大图片", "сделай красиво", "اجعلها تتحرك", "mach es schön",
     "haz que se mueva", "fais bouger l'image", "bewege das Bild", "???", "...", "12345",
 )  # fmt: skip
@@ -187,8 +195,10 @@ def wish(dice: Random, *, held_out: bool = False, motion: Motion | None = None, 
     """One wish. held_out: of those that training never sees. motion: this one, instead of any or an unknown one."""
     while True:
         drawn = _unknown(dice) if motion is None and dice.random() < UNKNOWN_SHARE else _known(dice, motion, language)
+        if not held_out and dice.random() < _TYPO_SHARE:
+            drawn = _mistyped(drawn, dice)
         if is_held_out(drawn) == held_out:
-            return drawn if held_out or dice.random() > _TYPO_SHARE else _mistyped(drawn, dice)
+            return drawn
 
 
 def is_held_out(drawn: Wish) -> bool:

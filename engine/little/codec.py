@@ -29,7 +29,8 @@ _DIVERGENCE = 5e-5
 _AVERAGE = 0.998
 
 
-def fresh_codec(curriculum: Curriculum) -> AutoencoderKLHunyuanVideo:
+def fresh_codec(curriculum: Curriculum) -> Any:
+    """An AutoencoderKLHunyuanVideo; the library's own types do not know what its networks offer."""
     vae = AutoencoderKLHunyuanVideo(**curriculum.networks.codec)
     start_codec(vae, torch.Generator().manual_seed(1))
     return vae
@@ -209,6 +210,8 @@ def _fold_scale(vae: AutoencoderKLHunyuanVideo, generator: torch.Generator, size
     mean = latents.mean((0, 2, 3, 4))
     gain = 1 / (vae.config["scaling_factor"] * (latents - mean.view(1, -1, 1, 1, 1)).square().mean().sqrt())
     before, after = vae.quant_conv, vae.post_quant_conv
+    assert before.bias is not None
+    assert after.bias is not None
     after.bias.add_(after.weight.flatten(1) @ mean)
     after.weight.div_(gain)
     before.bias[:channels] = (before.bias[:channels] - mean) * gain

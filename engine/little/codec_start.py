@@ -8,7 +8,7 @@ normalisation's scale the same for all pictures, and silu(a) − silu(−a) = a.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,20 +16,17 @@ from torch.nn.functional import pixel_unshuffle
 
 from engine.little.pictures import draw_pictures
 
-if TYPE_CHECKING:
-    from diffusers.models.autoencoders.autoencoder_kl_hunyuan_video import AutoencoderKLHunyuanVideo
-
 BLOCK = 8
 _LARGE = 16.0
 """Of the constants, in standard deviations of a component."""
 _SPREAD_POWER = 0.4
-"""Latents keep this power of their components' spread: whitened fully, the faintest would count as much as the first."""
+"""Latents keep this power of their components' spread: whitened fully, the faintest would count like the first."""
 _LOG_VARIANCE = -6.0
 """Of the posterior: sampling it must not blur a picture."""
 
 
 @torch.no_grad()
-def start_codec(vae: AutoencoderKLHunyuanVideo, generator: torch.Generator) -> None:
+def start_codec(vae: Any, generator: torch.Generator) -> None:
     """Write the start into a fresh codec. The same generator state gives the same weights."""
     for convolution in _kernels(vae):
         convolution.weight.copy_(_noise(convolution.weight, generator) * _gain(convolution.weight))
@@ -60,7 +57,7 @@ def components(generator: torch.Generator, pictures: int = 192, size: int = 96) 
     return mean, basis.T, strength / len(blocks) ** 0.5
 
 
-def _start_encoder(vae: AutoencoderKLHunyuanVideo, mean: Tensor, basis: Tensor, spread: Tensor) -> None:
+def _start_encoder(vae: Any, mean: Tensor, basis: Tensor, spread: Tensor) -> None:
     encoder, channels = vae.encoder, vae.config["latent_channels"]
     _clear(encoder.conv_in.conv)
     for colour in range(3):
@@ -105,7 +102,7 @@ def _kernel(direction: Tensor) -> Tensor:
     return bits.permute(2, 5, 3, 6, 0, 1, 4).reshape(48, 2, 2)
 
 
-def _start_decoder(vae: AutoencoderKLHunyuanVideo, mean: Tensor, basis: Tensor, spread: Tensor) -> None:
+def _start_decoder(vae: Any, mean: Tensor, basis: Tensor, spread: Tensor) -> None:
     decoder, channels = vae.decoder, vae.config["latent_channels"]
     _identity(vae.post_quant_conv)
     # Channels 0 to 2 carry the mean colour upward; the others start as random views of all latents.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -80,7 +81,7 @@ class WishBook:
         return [self.wishes[place] for place in chosen], text, self._pooled[chosen]
 
 
-def fresh_siglip() -> SiglipVisionModel:
+def fresh_siglip() -> Any:
     """Small and untaught: the start latent says all that it could, but the layout has a place for it."""
     torch.manual_seed(4)
     config = SiglipVisionConfig(
@@ -158,4 +159,3 @@ def cut(films: Films, section: int, schedule: Schedule) -> Section:
         image=films.image,
     )
     return Section(wanted=wanted, context=context)
-

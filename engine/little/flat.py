@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_hunyuan_video import (
@@ -18,7 +19,7 @@ from torch.nn.functional import conv2d, pad
 
 
 def flatten_time(network: nn.Module) -> None:
-    """Give every causal convolution a parameter `flat`, (out, in, k, k), that stands for its kernel until `inflate_time`."""
+    """Give every causal convolution a parameter `flat`, (out, in, k, k), its kernel until `inflate_time`."""
     for convolution in _convolutions(network):
         kernel = convolution.conv.weight
         convolution.flat = nn.Parameter(kernel.detach().sum(2))
@@ -49,11 +50,11 @@ def inflate_time(network: nn.Module) -> None:
         del convolution.forward
 
 
-def _convolutions(network: nn.Module) -> Iterator[HunyuanVideoCausalConv3d]:
+def _convolutions(network: nn.Module) -> Iterator[Any]:
     return (module for module in network.modules() if isinstance(module, HunyuanVideoCausalConv3d))
 
 
-def _forward_flat(convolution: HunyuanVideoCausalConv3d, hidden_states: Tensor) -> Tensor:
+def _forward_flat(convolution: Any, hidden_states: Tensor) -> Tensor:
     """hidden_states: (B, C, 1, H, W)."""
     plane = pad(hidden_states.squeeze(2), convolution.time_causal_padding[:4], mode=convolution.pad_mode)
     inner = convolution.conv

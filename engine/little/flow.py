@@ -27,7 +27,8 @@ _ALL_NOISE_OF = 6
 """Of so many samples, one is noise alone: the first step decides the motion."""
 
 
-def fresh_transformer(curriculum: Curriculum, encode: PictureEncoder) -> HunyuanVideoFramepackTransformer3DModel:
+def fresh_transformer(curriculum: Curriculum, encode: PictureEncoder) -> Any:
+    """A HunyuanVideoFramepackTransformer3DModel that stands still."""
     network = HunyuanVideoFramepackTransformer3DModel(**curriculum.networks.transformer)
     generator = torch.Generator().manual_seed(5)
     pictures = draw_pictures(generator, 64, 96, 96).flat.unsqueeze(2) * 2 - 1
@@ -55,9 +56,7 @@ class FlowStage:
         self._lesson, self._curriculum, self._studio, self._half = lesson, curriculum, studio, half
         self._device = next(network.parameters()).device
         self._films: dict[int, Films] = {}
-        self._optimizer = torch.optim.AdamW(
-            network.parameters(), lr=lesson.rate, betas=(0.9, 0.98), weight_decay=0.01
-        )
+        self._optimizer = torch.optim.AdamW(network.parameters(), lr=lesson.rate, betas=(0.9, 0.98), weight_decay=0.01)
         blocks = (*network.transformer_blocks, *network.single_transformer_blocks)
         self._hooks = [block.register_forward_pre_hook(_without_mask) for block in blocks]
 

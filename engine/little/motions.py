@@ -111,10 +111,13 @@ def tracks(motions: Sequence[Motion], speeds: Tensor, frames: Tensor) -> Tracks:
     pan_x = (asked(Motion.PAN_RIGHT, Motion.PAN_LEFT) - asked(Motion.DRIFT_RIGHT, Motion.DRIFT_LEFT)) * PAN_PER_FRAME
     fade = asked(Motion.FADE_LIGHT, Motion.FADE_DARK) * FADE_PER_FRAME * time
     return Tracks(
-        log_zoom=asked(Motion.ZOOM_IN, Motion.ZOOM_OUT) * ZOOM_PER_FRAME * time + asked(Motion.PULSE) * 0.07 * turn.sin(),
+        log_zoom=asked(Motion.ZOOM_IN, Motion.ZOOM_OUT) * ZOOM_PER_FRAME * time
+        + asked(Motion.PULSE) * 0.07 * turn.sin(),
         shift_x=pan_x * time + shake * ((5 * turn).sin() + (9 * turn).sin()),
-        shift_y=asked(Motion.PAN_DOWN, Motion.PAN_UP) * PAN_PER_FRAME * time + shake * ((7 * turn).sin() - (4 * turn).sin()),
-        angle=asked(Motion.ROTATE_RIGHT, Motion.ROTATE_LEFT) * TURN_PER_FRAME * time + asked(Motion.SWAY) * 0.11 * turn.sin(),
+        shift_y=asked(Motion.PAN_DOWN, Motion.PAN_UP) * PAN_PER_FRAME * time
+        + shake * ((7 * turn).sin() - (4 * turn).sin()),
+        angle=asked(Motion.ROTATE_RIGHT, Motion.ROTATE_LEFT) * TURN_PER_FRAME * time
+        + asked(Motion.SWAY) * 0.11 * turn.sin(),
         ripple=asked(Motion.RIPPLE) * 0.035 * (time / 12).clamp(max=1),
         phase=2 * turn.expand(len(motions), -1),
         light=fade.clamp(-_FADE_MAX, _FADE_MAX),

@@ -73,6 +73,8 @@ def pack(taught: Taught, curriculum: Curriculum, folder: Path) -> int:
             "image_std": [0.5, 0.5, 0.5],
         },
     )
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(0o644)  # written for the owner alone
     write_manifest(folder)
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     if max(sizes) > FILE_BYTES_MAX or sum(sizes) > SET_BYTES_MAX:

@@ -84,9 +84,7 @@ class _Brush:
         columns = torch.fft.rfftfreq(self._width, device=self.device)
         frequency = (rows[:, None] ** 2 + columns[None] ** 2).sqrt()
         frequency[0, 0] = 1
-        white = torch.randn(
-            self._count, self._height, self._width, generator=self._generator, device=self.device
-        )
+        white = torch.randn(self._count, self._height, self._width, generator=self._generator, device=self.device)
         spectrum = torch.fft.rfft2(white) * frequency ** -beta.view(-1, 1, 1)
         spectrum[:, 0, 0] = 0
         field = torch.fft.irfft2(spectrum, s=(self._height, self._width))

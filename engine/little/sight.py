@@ -7,6 +7,7 @@ brightness that is left over (Lucas and Kanade 1981). Pixels are (…, H, W) gre
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -71,7 +72,7 @@ def see(film: Tensor, *, stride: int = STRIDE) -> Seen:
     places = [*range(0, length - 1, stride), length - 1]
     grey = film.mean(0)[places]
     whole = torch.eye(3, dtype=torch.float64)
-    for before, after in zip(grey[:-1], grey[1:], strict=True):
+    for before, after in pairwise(grey):
         step = torch.eye(3, dtype=torch.float64)
         step[:2] = fit_affine(before, after).double()
         whole = whole @ step
@@ -94,7 +95,7 @@ def fit_affine(before: Tensor, after: Tensor) -> Tensor:
         coarse_before, coarse_after = (_normal(avg_pool2d(grey[None, None], level)[0, 0]) for grey in (before, after))
         if min(coarse_after.shape) < 6:
             continue
-        y, x = pixel_grid(*coarse_after.shape, coarse_after.device)
+        y, x = pixel_grid(coarse_after.shape[0], coarse_after.shape[1], coarse_after.device)
         looked = (x.abs() < x.max() * (1 - _BORDER)) & (y.abs() < y.max() * (1 - _BORDER))
         for _ in range(_ROUNDS):
             moved = warp(coarse_before, wanted)

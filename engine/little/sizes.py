@@ -127,7 +127,7 @@ CURRICULA = {
         words_batch=64,
         flow=(
             FlowLesson(steps=1000, batch=8, size=64, rate=1e-3, reuse=6),
-            FlowLesson(steps=250, batch=3, size=128, rate=7e-4, reuse=6),
+            FlowLesson(steps=4000, batch=3, size=128, rate=7e-4, reuse=10),
         ),
         sections=(1, 2, 2, 3),
         forward_share=0.2,
@@ -148,7 +148,7 @@ CURRICULA = {
         average=0.9995,
     ),
     "smoke": Curriculum(
-        networks=Networks(codec_channels=(16, 48, 64), heads=2, head_width=32, double_blocks=1, single_blocks=1),
+        networks=Networks(codec_channels=(16, 48, 64), heads=4, head_width=32, double_blocks=1, single_blocks=1),
         motions=(Motion.ZOOM_IN, Motion.PAN_LEFT),
         speeds=(1.0, 1.0, 1.0),
         pictures=CodecLesson(steps=6, batch=2, frames=1, size=32, rate=2e-3),

@@ -81,9 +81,7 @@ class School:
         network = fresh_transformer(self._curriculum, encode).to(self._device)
         average = copy.deepcopy(network)
         for number, lesson in enumerate(self._curriculum.flow):
-            stage = FlowStage(
-                f"flow-{number}", network, average, lesson, self._curriculum, studio, self._half
-            )
+            stage = FlowStage(f"flow-{number}", network, average, lesson, self._curriculum, studio, self._half)
             teach(stage, self._folder)
             stage.finish()
         torch.save(average.state_dict(), checkpoint_path(self._folder, "transformer"))

@@ -2,21 +2,16 @@
 
 A noisy token carries its noise in one half of the width; a clean token carries its picture's strongest components in
 the other. The first block's attention looks, by the rotary embedding, for the clean token at its own place and brings
-that half over; the last layer answers noise minus picture. Four dimensions hold constants: layer norm then scales
-all tokens alike, and clean ones can be told from noisy ones. What is left to learn is to look elsewhere as time goes on.
+that half over; the last layer answers noise minus picture. Four dimensions hold constants: layer norm then scales all
+tokens alike, and clean ones can be told from noisy ones. What is left to learn is to look elsewhere as time goes on.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from diffusers.models.transformers.transformer_hunyuan_video_framepack import (
-        HunyuanVideoFramepackTransformer3DModel,
-    )
+from torch import Tensor
 
 PATCH = 64
 """Values of a token: 16 channels of 2x2 latents."""
@@ -24,8 +19,9 @@ _CONSTANTS = 4
 """The last dimensions: one pair in every token, one in clean ones alone."""
 _LARGE = 12.0
 """Of the constants, in standard deviations of a latent."""
-_LOCAL = (1.0, 1.0, 0.3)
-"""Of the fastest turning pairs of each spatial axis: the sharper, the more local attention starts."""
+_LOCAL = (1.0, 1.0, 0.6, 0.3)
+"""Of the fastest turning pairs of each spatial axis: the fastest make attention local, but come round again after six
+places; the slower ones tell these apart."""
 _CONTENT = 0.3
 """How much of a query or key depends on the token at first."""
 _SHARPNESS = 2.0
@@ -33,12 +29,11 @@ _SHARPNESS = 2.0
 
 
 @torch.no_grad()
-def start_transformer(
-    network: HunyuanVideoFramepackTransformer3DModel, patches: Tensor, generator: torch.Generator
-) -> None:
+def start_transformer(network: Any, patches: Tensor, generator: torch.Generator) -> None:
     """Write the start into a fresh transformer. The same patches and generator state give the same weights.
 
-    patches: (N, 64) of scaled latents of pictures, in the order of a patch embedding's kernel.
+    patches: (N, 64) of scaled latents of pictures, in the order of a patch embedding's kernel.  Raises ValueError for
+    networks too narrow to carry both halves.
     """
     for name, weight in network.named_parameters():
         modulates = "norm" in name and "linear" in name
@@ -51,6 +46,8 @@ def start_transformer(
             weight.fill_(1)
     width = network.x_embedder.proj.out_channels
     kept = min(PATCH, width - PATCH - _CONSTANTS)
+    if kept < PATCH // 2:
+        raise ValueError(f"a width of {width} has no room for a token's noise and its picture")
     components = torch.linalg.svd(patches - patches.mean(0), full_matrices=False)[2][:kept]
     noisy, clean = slice(0, PATCH), slice(PATCH, PATCH + kept)
     pair, mark = (width - 4, width - 3), (width - 2, width - 1)
@@ -68,7 +65,7 @@ def start_transformer(
 
 
 def _start_embedders(
-    network: HunyuanVideoFramepackTransformer3DModel,
+    network: Any,
     components: Tensor,
     noisy: slice,
     clean: slice,
@@ -90,9 +87,7 @@ def _start_embedders(
         larger.weight.copy_(kernel / times**3)
 
 
-def _start_first_attention(
-    network: HunyuanVideoFramepackTransformer3DModel, clean: slice, mark: tuple[int, int]
-) -> float:
+def _start_first_attention(network: Any, clean: slice, mark: tuple[int, int]) -> float:
     """Returns by how much the picture arrives stronger or weaker than it was sent."""
     first = network.transformer_blocks[0]
     attention, width = first.attn, first.attn.to_q.weight.shape[0]
@@ -115,7 +110,7 @@ def _start_first_attention(
     return ((PATCH + 4 * _LARGE**2) / width) ** -0.5
 
 
-def _places(network: HunyuanVideoFramepackTransformer3DModel) -> Tensor:
+def _places(network: Any) -> Tensor:
     """A query and key that meet strongest where height and width are the same. Returns (width,)."""
     head_width, heads = network.config["attention_head_dim"], network.config["num_attention_heads"]
     time, *space = network.config["rope_axes_dim"]

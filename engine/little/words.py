@@ -71,7 +71,7 @@ class TextEncoders(nn.Module):
         )
         self.llama, self.clip = LlamaModel(llama), CLIPTextModel(clip)
         # The engine reads a layer's output as it is, before the final norm.
-        self.llama.norm = nn.Identity()
+        self.llama.register_module("norm", nn.Identity())
         self._template = len(self.llama_tokenizer(TEMPLATE_BEFORE)["input_ids"])
 
     @property
@@ -92,14 +92,17 @@ class TextEncoders(nn.Module):
         real = tokens["attention_mask"][:, self._template :]
         pooled = self.clip_tokenizer(
             # Shorter than the engine's 77: a causal network's answer at the first end does not see the padding.
-            texts, max_length=CLIP_TOKENS, padding=True, truncation=True, return_tensors="pt"
+            texts,
+            max_length=CLIP_TOKENS,
+            padding=True,
+            truncation=True,
+            return_tensors="pt",
         ).to(self.device)
         return Words(
             text=states * real.unsqueeze(-1),
             lengths=real.sum(1),
             pooled=self.clip(input_ids=pooled["input_ids"]).pooler_output,
         )
-
 
     def _after_template(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """The template stands before every prompt: its keys and values are computed once for the batch.

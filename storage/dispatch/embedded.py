@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from sqlalchemy import Connection, ScalarSelect
 
 from storage.database import Database
@@ -32,5 +34,7 @@ class EmbeddedDispatch:
         return await self._database.changed(timeout_s=timeout_s)
 
 
+# Made once: building a statement costs as much as running it.
+@cache
 def next_in_turn(running_max: int) -> ScalarSelect[int]:
     return may_begin(running_max).order_by(request.c.sfq_start, request.c.id).limit(1).scalar_subquery()

@@ -2,6 +2,7 @@
 
 from storage.store.facade import Store
 from storage.store.outbox import OutboxItem
+from storage.store.removals import Removal
 from storage.words import MessageKind
 
-__all__ = ["MessageKind", "OutboxItem", "Store"]
+__all__ = ["MessageKind", "OutboxItem", "Removal", "Store"]

@@ -15,7 +15,6 @@ from storage.documents import read_params, write_params
 from storage.jobs import Member, MessageRef
 from storage.schema import (
     account,
-    chat_message,
     hide_vote,
     identity,
     ledger,
@@ -27,6 +26,7 @@ from storage.schema import (
     request_blob,
     section,
 )
+from storage.store import removals
 from storage.store.members import person_of
 from storage.store.transitions import Terms, finish_cancelled, lock
 from storage.words import Canceller
@@ -44,7 +44,7 @@ class Erased:
     cancelled: tuple[int, ...] = ()
     """Of them: those that were open, queued or running, until now."""
     messages: tuple[MessageRef, ...] = ()
-    """Of the bot, about these requests, in chats: only the platform can remove them."""
+    """Of the bot, about these requests, in chats: a bot that runs takes them away."""
 
 
 def erase(db: Connection, terms: Terms, member: Member) -> Erased:
@@ -57,11 +57,9 @@ def erase(db: Connection, terms: Terms, member: Member) -> Erased:
     query = select(request.c.id).where(request.c.identity_id.in_(identities)).order_by(request.c.id)
     requests = list(db.execute(query).scalars())
     cancelled = [request_id for request_id in requests if _end(db, terms, request_id)]
-    messages = [
-        MessageRef(platform=row.platform, chat_id=row.chat_id, message_id=row.message_id)
-        for row in db.execute(select(chat_message).where(chat_message.c.request_id.in_(requests)))
-    ]
-    db.execute(delete(chat_message).where(chat_message.c.request_id.in_(requests)))
+    # A chat knows them too: where their messages stand is kept until those are gone, and no longer.
+    removals.owe_known(db, now_ms, requests)
+    messages = removals.owed(db, requests)
     _forget_requests(db, requests, now_ms)
     db.execute(
         update(ledger)
@@ -73,7 +71,7 @@ def erase(db: Connection, terms: Terms, member: Member) -> Erased:
         db.execute(delete(table).where(table.c.identity_id.in_(identities)))
     _forget_names(db, person_id, identities)
     db.execute(update(person).where(person.c.id == person_id).values(erased_ms=now_ms, scrubbed_ms=None))
-    return Erased(requests=tuple(requests), cancelled=tuple(cancelled), messages=tuple(messages))
+    return Erased(requests=tuple(requests), cancelled=tuple(cancelled), messages=messages)
 
 
 def unscrubbed(db: Connection) -> list[int]:

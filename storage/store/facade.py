@@ -34,6 +34,7 @@ from storage.settings import QueueSettings, QuotaSettings, RerollSettings, Reten
 from storage.store import claims, erasure, films, members, pause, queries, reconcile, rescue, retention
 from storage.store.erasure import Erased
 from storage.store.moving import Moving
+from storage.store.queries import Line
 from storage.store.reconcile import Mended, NamedFile
 from storage.store.transitions import Terms
 
@@ -111,9 +112,10 @@ class Store(Moving):
     async def let_go(
         self, request_id: int, *, by: Member, everyone: bool = False, place: Place | None = None
     ) -> tuple[MessageRef, ...]:
-        """Keep nothing of what has ended. The messages that show it are the answer: now nobody else knows them.
+        """Keep nothing of what has ended. The messages that still stand are the answer; the relay takes them away.
 
-        Again: an empty answer. Raises UnknownRequest as `cancel` does; RequestRejected while it is open.
+        A moderator (`everyone`) of a room where only copies stand has those taken away, and no more.
+        Raises UnknownRequest as `cancel` does; RequestRejected while it is open.
         """
         let_go = partial(films.let_go, request_id=request_id, by=by, everyone=everyone, place=place)
         return await self._database.write(lambda db: let_go(db, self._terms))
@@ -147,6 +149,14 @@ class Store(Moving):
     async def queue(self, *, limit: int = 50) -> list[Status]:
         """Running first, then queued in order."""
         return await self._database.read(lambda db: queries.line(db, limit=limit))
+
+    async def line(self, place: Place, *, limit: int = 50) -> Line:
+        """The queue as the place's community sees it: its own films alone, and how many there are."""
+        return await self._database.read(lambda db: queries.line_of(db, place, limit=limit))
+
+    async def locale(self, member: Member) -> str:
+        """The language that this member last came with; empty for somebody never seen."""
+        return await self._database.read(lambda db: members.locale_of(db, member))
 
     async def allowance(self, member: Member, community_id: str) -> Allowance:
         return await self._database.read(lambda db: members.allowance(db, self._terms, member, community_id))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from storage.errors import RequestRejected, Rule
 from storage.jobs import JobState, Member, MessageRef, Place, RequestKind
 from storage.schema import chat_message, hide_vote, identity, in_state, request
+from storage.store import copies, removals
 from storage.store.books import announce
 from storage.store.members import identify, made_in, person_of, unknown
 from storage.store.retention import forget_files
-from storage.store.transitions import Entry, Terms, finish_cancelled, lock
-from storage.words import Canceller
+from storage.store.transitions import Terms, finish_cancelled, lock
+from storage.words import Canceller, MessageKind
 
 
 def unreroll(db: Connection, terms: Terms, film_id: int, *, by: Member, place: Place | None) -> int | None:
@@ -40,22 +41,30 @@ def unreroll(db: Connection, terms: Terms, film_id: int, *, by: Member, place: P
 def let_go(
     db: Connection, terms: Terms, request_id: int, *, by: Member, everyone: bool, place: Place | None
 ) -> tuple[MessageRef, ...]:
-    """Its files are no longer kept, nor is it known which messages show it: those are the answer, to be removed.
+    """Its files are no longer kept, and every message that shows it is to go: those that still stand are the answer.
 
-    Again: nothing is left to answer. Raises UnknownRequest where it is not the member's own, unless `everyone`, and
-    where it is of another community; RequestRejected while it is open.
+    `everyone` in a place where only copies stand: those of that room go, and nothing else.
+    Raises UnknownRequest where it is not the member's own, unless `everyone`, and where it is neither of that community
+    nor stands there; RequestRejected while it is open.
     """
-    entry = _theirs(db, request_id, by=by, everyone=everyone, place=place)
+    entry = lock(db, request_id)
+    own = entry is not None and entry.person_id == person_of(db, by)
+    if entry is None or not (own or everyone):
+        raise unknown(request_id)
+    now_ms = terms.clock.now_ms()
+    if not made_in(db, entry, place):
+        if place is None or not copies.stands_in(db, request_id, place):
+            raise unknown(request_id)
+        if not own:
+            copy = chat_message.c.kind == MessageKind.COPY
+            removals.owe_known(db, now_ms, [request_id], copy, *copies.in_room(place))
+            return removals.owed(db, [request_id])
     if not entry.state.terminal:
         sentence = f"Film {request_id} is not finished yet: cancel it instead."
         raise RequestRejected(sentence, field="request", rule=Rule.STILL_OPEN, figures={"request_id": request_id})
-    messages = tuple(
-        MessageRef(platform=row.platform, chat_id=row.chat_id, message_id=row.message_id)
-        for row in db.execute(select(chat_message).where(chat_message.c.request_id == request_id))
-    )
-    db.execute(delete(chat_message).where(chat_message.c.request_id == request_id))
-    forget_files(db, request_id, terms.clock.now_ms(), whole=True)
-    return messages
+    removals.owe_known(db, now_ms, [request_id])
+    forget_files(db, request_id, now_ms, whole=True)
+    return removals.owed(db, [request_id])
 
 
 def hide(
@@ -63,10 +72,11 @@ def hide(
 ) -> None:
     """Cover a film: at once where its requester or a moderator (`everyone`) wishes it, else once `votes` members do.
 
-    Again: no change. Raises UnknownRequest where it is of another community; RequestRejected where no film is kept.
+    Again: no change. Raises UnknownRequest where it is of another community and no copy stands there; RequestRejected
+    where no film is kept.
     """
     entry = lock(db, request_id)
-    if entry is None or not made_in(db, entry, place):
+    if entry is None or not (made_in(db, entry, place) or (place and copies.stands_in(db, request_id, place))):
         raise unknown(request_id)
     row = db.execute(
         select(request.c.hidden_ms, request.c.result, request.c.lost_ms, request.c.unreached_ms).where(
@@ -82,18 +92,11 @@ def hide(
     if not everyone and entry.person_id != person_of(db, by) and _vote(db, request_id, by, now_ms) < votes:
         return
     # A revision without a change of state: the relay shows it as it shows any other, where there is a chat to show it.
-    shown = row.unreached_ms is None
+    shown = row.unreached_ms is None or copies.stand(db, request_id)
     rev = entry.rev + shown
     db.execute(update(request).where(request.c.id == request_id).values(hidden_ms=now_ms, rev=rev))
     if shown:
         announce(db, request_id, rev, entry.state, now_ms)
-
-
-def _theirs(db: Connection, request_id: int, *, by: Member, everyone: bool, place: Place | None) -> Entry:
-    entry = lock(db, request_id)
-    if entry is None or not made_in(db, entry, place) or not (everyone or entry.person_id == person_of(db, by)):
-        raise unknown(request_id)
-    return entry
 
 
 def _vote(db: Connection, request_id: int, by: Member, now_ms: int) -> int:

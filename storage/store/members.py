@@ -185,6 +185,11 @@ def person_of(db: Connection, member: Member) -> int | None:
     return db.execute(select(identity.c.person_id).where(*_same(member))).scalar_one_or_none()
 
 
+def locale_of(db: Connection, member: Member) -> str:
+    """As they last came; empty for somebody never seen."""
+    return db.execute(select(identity.c.locale).where(*_same(member))).scalar_one_or_none() or ""
+
+
 def made_in(db: Connection, entry: Entry, place: Place | None) -> bool:
     """Whether the request is of the community of that place; of any, where None is given."""
     if place is None:
@@ -208,11 +213,12 @@ def unknown(request_id: int) -> UnknownRequest:
 
 
 def identify(db: Connection, member: Member, now_ms: int) -> tuple[int, int]:
-    """Ids of the member's identity and person, made where they are new."""
+    """Ids of the member's identity and person, made where they are new. A language nobody knows changes none."""
     row = db.execute(_known(), {"on": member.platform, "as": member.user_id}).one_or_none()
     if row is not None:
-        if (row.name, row.locale) != (member.name, member.locale):
-            db.execute(update(identity).where(identity.c.id == row.id).values(name=member.name, locale=member.locale))
+        locale = member.locale or row.locale
+        if (row.name, row.locale) != (member.name, locale):
+            db.execute(update(identity).where(identity.c.id == row.id).values(name=member.name, locale=locale))
         return row.id, row.person_id
     person_id = db.execute(insert(person).values(created_ms=now_ms, running=0).returning(person.c.id)).scalar_one()
     row = insert(identity).values(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, or_, select, update
 
 from storage.clock import Clock
 from storage.errors import UnknownRequest
@@ -33,6 +33,8 @@ class OutboxItem:
     """What the film's message shows; 0 where there is none."""
     line_ref: MessageRef | None
     """The line that the film's message is to be made of."""
+    copies: tuple[MessageRef, ...] = ()
+    """Of the film, posted again elsewhere, that show an older revision."""
     status: Status
 
 
@@ -53,7 +55,7 @@ def due(db: Connection, clock: Clock, *, limit: int) -> list[OutboxItem]:
     ids = [row.request_id for row in rows]
     known = {status.request_id: status for status in statuses(db, seen().where(request.c.id.in_(ids)))}
     messages = db.execute(select(chat_message).where(chat_message.c.request_id.in_(ids))).all()
-    refs = {(row.request_id, row.kind): _ref(row) for row in messages}
+    refs = {(row.request_id, row.kind): ref_of(row) for row in messages}
     film_revs = {row.request_id: row.applied_rev for row in messages if row.kind == MessageKind.FILM}
     return [
         OutboxItem(
@@ -64,6 +66,11 @@ def due(db: Connection, clock: Clock, *, limit: int) -> list[OutboxItem]:
             film_ref=refs.get((row.request_id, MessageKind.FILM)),
             film_rev=film_revs.get(row.request_id, 0),
             line_ref=refs.get((row.request_id, MessageKind.LINE)),
+            copies=tuple(
+                ref_of(it)
+                for it in messages
+                if it.request_id == row.request_id and it.kind == MessageKind.COPY and it.applied_rev < row.rev
+            ),
             status=known[row.request_id],
         )
         for row in rows
@@ -86,14 +93,13 @@ def message_removed(db: Connection, request_id: int, kind: MessageKind) -> None:
 
 
 def sent(db: Connection, clock: Clock, request_id: int, rev: int) -> None:
-    """Every message of the request shows `rev` or is newer; nothing up to it is owed any more."""
+    """The request's own messages show `rev` or are newer; nothing up to it is owed any more, but by its copies."""
     _known(db, request_id, rev)
-    db.execute(
-        update(chat_message)
-        .where(chat_message.c.request_id == request_id, chat_message.c.applied_rev < rev)
-        .values(applied_rev=rev)
-    )
-    _mark_sent(db, clock, request_id, rev)
+    older = chat_message.c.request_id == request_id, chat_message.c.applied_rev < rev
+    db.execute(update(chat_message).where(*older, chat_message.c.kind != MessageKind.COPY).values(applied_rev=rev))
+    # A copy that came while the others were shown still shows what was.
+    copies = db.execute(select(chat_message.c.message_id).where(*older).limit(1)).one_or_none()
+    _mark_sent(db, clock, request_id, rev if copies is None else rev - 1)
 
 
 def retry(db: Connection, clock: Clock, request_id: int, rev: int, *, after_ms: int) -> None:
@@ -114,23 +120,26 @@ def unreachable(db: Connection, clock: Clock, request_id: int, rev: int) -> bool
     sent(db, clock, request_id, rev)
     first = (
         update(request)
-        .where(request.c.id == request_id, request.c.ended_ms.is_not(None), request.c.unreached_ms.is_(None))
+        .where(
+            request.c.id == request_id,
+            # An ending that came while an earlier revision was refused is told with its own.
+            request.c.rev == rev,
+            request.c.ended_ms.is_not(None),
+            request.c.unreached_ms.is_(None),
+        )
         .values(unreached_ms=clock.now_ms())
         .returning(request.c.id)
     )
     if db.execute(first).one_or_none() is None:
         return False
-    db.execute(delete(chat_message).where(chat_message.c.request_id == request_id))
+    own = chat_message.c.request_id == request_id, chat_message.c.kind != MessageKind.COPY
+    db.execute(delete(chat_message).where(*own))
     return True
 
 
 def by_message(db: Connection, ref: MessageRef) -> int | None:
     """The request that a message of the bot is about."""
-    query = select(chat_message.c.request_id).where(
-        chat_message.c.platform == ref.platform,
-        chat_message.c.chat_id == ref.chat_id,
-        chat_message.c.message_id == ref.message_id,
-    )
+    query = select(chat_message.c.request_id).where(*is_message(ref))
     return db.execute(query.limit(1)).scalars().one_or_none()
 
 
@@ -144,10 +153,16 @@ def live(db: Connection) -> dict[int, MessageRef]:
             in_state(JobState.QUEUED) | in_state(JobState.RUNNING),
         )
     )
-    return {row.request_id: _ref(row) for row in db.execute(query)}
+    return {row.request_id: ref_of(row) for row in db.execute(query)}
 
 
-def _ref(row: Row[Any]) -> MessageRef:
+def is_message(ref: MessageRef) -> tuple[ColumnElement[bool], ...]:
+    """Of rows of `chat_message`: this very message."""
+    m = chat_message.c
+    return m.platform == ref.platform, m.chat_id == ref.chat_id, m.message_id == ref.message_id
+
+
+def ref_of(row: Row[Any]) -> MessageRef:
     return MessageRef(platform=row.platform, chat_id=row.chat_id, message_id=row.message_id)
 
 

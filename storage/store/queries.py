@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select, union
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select, union
 
 from storage.columns import INT
 from storage.documents import Blobs, read_blob, read_params, read_result
@@ -17,6 +18,16 @@ from storage.schema import account, identity, in_state, ledger, progress, reques
 from storage.store import pause, waiting
 from storage.store.waiting import Ahead
 from storage.words import BlobRole, Canceller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Running first, then queued in order."""
+
+    films: tuple[Status, ...]
+    """The first of them."""
+    count: int
+    """Of all."""
 
 
 def statuses(db: Connection, query: Select[Any], parameters: Mapping[str, int] | None = None) -> list[Status]:
@@ -50,9 +61,21 @@ def history(db: Connection, person_id: int, *, limit: int, before_id: int | None
 
 def line(db: Connection, *, limit: int) -> list[Status]:
     """Running first, then queued in order."""
-    running = statuses(db, seen().where(in_state(JobState.RUNNING)).order_by(request.c.started_ms).limit(limit))
+    return _line(db, limit)
+
+
+def line_of(db: Connection, place: Place, *, limit: int) -> Line:
+    """Of one community."""
+    here = account.c.platform == place.platform, account.c.community_id == place.community_id
+    count = db.execute(select(func.coalesce(func.sum(account.c.queued + account.c.running), 0)).where(*here))
+    return Line(films=tuple(_line(db, limit, *here)), count=int(count.scalar_one()))
+
+
+def _line(db: Connection, limit: int, *where: ColumnElement[bool]) -> list[Status]:
+    drawn = seen().where(in_state(JobState.RUNNING), *where)
+    running = statuses(db, drawn.order_by(request.c.started_ms).limit(limit))
     turn = (request.c.sfq_start, request.c.id)
-    queued = seen().where(in_state(JobState.QUEUED)).order_by(*turn).limit(limit - len(running))
+    queued = seen().where(in_state(JobState.QUEUED), *where).order_by(*turn).limit(limit - len(running))
     return running + statuses(db, queued)
 
 

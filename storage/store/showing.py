@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from storage.clock import Clock
 from storage.database import Database
-from storage.jobs import MessageRef
-from storage.store import outbox
+from storage.jobs import MessageRef, Place
+from storage.store import copies, outbox, removals
 from storage.store.outbox import OutboxItem
+from storage.store.removals import Removal
 from storage.words import MessageKind
 
 
@@ -42,6 +43,34 @@ class Showing:
         True once in its life, where it has ended: then its member may be told in another way.
         """
         return await self._database.write(lambda db: outbox.unreachable(db, self._clock, request_id, rev))
+
+    async def copy_posted(self, request_id: int, ref: MessageRef, rev: int) -> None:
+        """A film was posted once more and shows `rev`. What was covered or deleted meanwhile is owed so there too."""
+        await self._database.write(lambda db: copies.posted(db, self._clock, request_id, ref, rev))
+
+    async def copy_gone(self, ref: MessageRef) -> None:
+        """A copy is out of reach: nothing is owed there any more."""
+        await self._database.write(lambda db: copies.forget(db, ref))
+
+    async def copy_stands_in(self, request_id: int, place: Place) -> bool:
+        """Whether the film was posted once more in that very room."""
+        return await self._database.read(lambda db: copies.stands_in(db, request_id, place))
+
+    async def removals_due(self, *, limit: int = 50) -> list[Removal]:
+        """Messages to take away now, oldest first."""
+        return await self._database.read(lambda db: removals.due(db, self._clock, limit=limit))
+
+    async def remove_later(self, request_id: int, ref: MessageRef) -> None:
+        """This message must go, whatever else becomes of the request. Again: no change."""
+        await self._database.write(lambda db: removals.owe_unknown(db, self._clock, request_id, ref))
+
+    async def removed(self, ref: MessageRef) -> None:
+        """It is gone, or nobody can take it away. Again: no change."""
+        await self._database.write(lambda db: removals.done(db, self._clock, ref))
+
+    async def removal_retry(self, ref: MessageRef, *, after_ms: int) -> None:
+        """It could not be taken away: it is due again after a while, for a week in all."""
+        await self._database.write(lambda db: removals.retry(db, self._clock, ref, after_ms=after_ms))
 
     async def live_messages(self) -> dict[int, MessageRef]:
         """The status message of every request that has one and has not ended, by request."""

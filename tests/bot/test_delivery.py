@@ -165,3 +165,11 @@ async def test_whoever_gives_up_waiting_leaves_no_process_and_no_file(grainy: Vi
         await encoding
     assert not any(process.is_running() for process in at_work)
     assert not target.exists()
+
+
+async def test_a_film_that_cannot_be_made_smaller_is_not_tried_for_ever(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"no film at all" * 10_000)
+    async with Ladder(film_view(DONE, film=film, gif=None), bytes_max=100_000, form="both") as ladder:
+        with pytest.raises(TooLarge):
+            await ladder.rung()

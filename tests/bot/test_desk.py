@@ -354,3 +354,31 @@ async def test_a_deleted_film_is_gone_from_the_disk_at_the_next_sweep(room: Benc
     assert await room.store.blobs_named() == set()
     [line] = await desk.history(MIA)
     assert line.purged
+
+
+async def test_buttons_below_a_copy_work_for_its_requester_where_it_stands(room: Bench) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish())).status
+    await room.draw_next()
+    private = replace(HERE, community_id="mia alone", chat_id="a private chat")
+    click = asker(idem="click:1", place=private)
+    with pytest.raises(UnknownRequest):
+        await desk.reroll(first.request_id, click)
+    copy = MessageRef(platform="test", chat_id=private.chat_id, message_id="77")
+    await desk.posted_again(await desk.film(first.request_id, click), copy)
+    assert await desk.request_of(copy) == first.request_id
+    assert (await desk.reroll(first.request_id, click)).status.place == private
+    with pytest.raises(UnknownRequest):
+        await desk.reroll(first.request_id, asker(BEN, idem="click:2", place=private))
+    assert copy in await desk.delete(first.request_id, MIA, place=private)
+
+
+async def test_who_says_no_language_keeps_the_one_they_had(room: Bench) -> None:
+    desk = desk_of(room)
+    silent = replace(MIA, locale="")
+    await desk.submit(wish(member=replace(MIA, locale="it")))
+    assert await desk.locale(silent) == "it"
+    again = (await desk.submit(wish(idem="test:silent", member=silent))).status
+    assert again.member.locale == "it"
+    with pytest.raises(RequestRejected, match=r"secondi|durata|numero"):
+        await desk.check(wish(idem="test:wrong", member=silent, seconds="abc"))

@@ -198,7 +198,7 @@ async def test_the_disk_must_hold_the_largest_film_twice(room: Bench, monkeypatc
     await desk.reroll(1, asker())
 
 
-async def test_an_erased_persons_messages_are_named_and_nothing_more_is_posted(room: Bench) -> None:
+async def test_an_erased_persons_messages_are_named_and_go_and_nothing_more_is_posted(room: Bench) -> None:
     chat, desk = RecordingChat(), desk_of(room)
     await room.submit()
     await relay_of(room, chat).drain()
@@ -207,6 +207,6 @@ async def test_an_erased_persons_messages_are_named_and_nothing_more_is_posted(r
     erased = await desk.erase(MIA)
     assert (erased.requests, erased.cancelled, erased.messages) == ((1,), (1,), (message.ref,))
     await relay_of(room, chat).drain()
-    assert chat.calls == ["post 1", "post 2"]
+    assert chat.calls == ["post 1", "post 2", f"remove {message.ref.message_id}"]
     assert await desk.history(MIA) == []
     assert len(await desk.history(BEN)) == 1

@@ -116,7 +116,7 @@ def test_erase_forgets_a_person_also_while_a_bot_holds_the_folder(
         assert main(arguments) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "Erased: 2 (1, 2). Open ones were cancelled first: 1 (2)."
-    assert said[1] == "These messages in chats are the platform's to remove:"
+    assert said[1] == "A bot that runs takes these messages away from chats:"
     assert len(said) == 3
     assert said[2].startswith("  test: chat room, message ")
     prompt = b"the fox turns"

@@ -7,11 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from botkit.house import HERE, MIA, Bench, bench, gif
+from botkit.house import BEN, HERE, MIA, Bench, bench, gif
 from botkit.recording import RecordingChat, unavailable
 
 from bot.chat import Chat, MessageGone
-from bot.relay import ABSENT_RETRY_MS, RETRY_MS_MAX, Relay
+from bot.relay import ABSENT_RETRY_MS, AT_ONCE_PER_PLATFORM, AT_ONCE_PER_ROOM, RETRY_MS_MAX, Relay
 from bot.wording.views import ACTIONS
 from storage.jobs import JobState, Member, Place
 from storage.store import OutboxItem
@@ -407,14 +407,14 @@ async def test_an_outbox_read_while_its_film_was_being_delivered_does_not_delive
 
 async def test_a_slow_platform_holds_up_neither_another_nor_the_loop(desk: Bench, chat: RecordingChat) -> None:
     slow = RecordingChat(platform="slow", gate=asyncio.Event())
-    place = Place(platform="slow", community_id="guild", chat_id="room")
-    for number in range(10):
+    for number in range(20):
+        place = Place(platform="slow", community_id="guild", chat_id=f"room {number}")
         await desk.submit(member=Member(platform="slow", user_id=str(number), name="sol"), place=place)
     chats: dict[str, Chat] = {"slow": slow, "test": chat}
     relay = Relay(desk.store, desk.media, chats)
     running = asyncio.create_task(relay.run())
     async with asyncio.timeout(20):
-        while slow.under_way < 4:
+        while slow.under_way < AT_ONCE_PER_PLATFORM:
             await desk.store.changed(timeout_s=1)
         await desk.submit(place=HERE)
         while not chat.messages:
@@ -423,10 +423,30 @@ async def test_a_slow_platform_holds_up_neither_another_nor_the_loop(desk: Bench
         slow.gate.set()
         relay.stop()
         await running
-    assert slow.most_under_way == 4
+    assert slow.most_under_way == AT_ONCE_PER_PLATFORM
     posts = [call for call in slow.calls if call.startswith("post")]
-    assert sorted(posts) == sorted(f"post {number}" for number in range(1, 11))
-    assert len(slow.messages) == 10
+    assert sorted(posts) == sorted(f"post {number}" for number in range(1, 21))
+    assert len(slow.messages) == 20
+
+
+async def test_a_slow_room_holds_up_no_ending_of_another(desk: Bench, chat: RecordingChat) -> None:
+    chat.hang_on = {f"post {number}" for number in range(1, 6)}
+    for number in range(5):
+        await desk.submit(member=replace(MIA, user_id=str(number)), place=replace(HERE, chat_id="slow room"))
+    relay = Relay(desk.store, desk.media, {"test": chat})
+    running = asyncio.create_task(relay.run())
+    async with asyncio.timeout(20):
+        while chat.under_way < AT_ONCE_PER_ROOM:
+            await desk.store.changed(timeout_s=1)
+        other = await desk.submit(member=BEN)
+        await desk.store.cancel(other.request_id, by=BEN)
+        while not chat.about(other.request_id):
+            await desk.store.changed(timeout_s=1)
+        assert chat.under_way == AT_ONCE_PER_ROOM
+        chat.let_go()
+        relay.stop()
+        await running
+    assert len(chat.messages) == 6
 
 
 async def test_a_gone_message_on_removal_is_no_failure(

@@ -366,3 +366,18 @@ async def test_a_film_deleted_while_it_is_sent_does_not_stay_standing(
     await sending
     assert chat.messages == {}
     assert await desk.store.outbox_due() == []
+
+
+async def test_a_film_forgotten_while_it_is_refreshed_is_remembered_nowhere(desk: Bench, chat: RecordingChat) -> None:
+    relay = relay_of(desk, chat)
+    await desk.submit()
+    await desk.submit(member=BEN)
+    job = await desk.start()
+    await relay.drain()
+    await desk.store.erase(MIA)
+    desk.clock.ms += 60_000
+    chat.calls.clear()
+    await relay.drain()
+    assert [call for call in chat.calls if call.endswith(" 1") and call.startswith("edit")] == []
+    assert relay.refreshed == {2}
+    assert job.claim.request_id == 1

@@ -10,10 +10,15 @@ from botkit.house import png
 from chatkit.discord import Abort, Broken, Discord, Message, RateLimit, Refuse
 from discordkit.films import draw_heavy
 from discordkit.site import Site, home, member, site
+from sqlalchemy import update
 
 from bot.chat import Incoming
 from bot.discord.answers import ref
+from bot.discord.controls import film_ids
+from bot.discord.memory import Memory
+from bot.wording.views import status_view
 from storage.jobs import JobState
+from storage.schema import request
 
 CALLBACK = ("POST", "/interactions/{interaction_id}/{interaction_token}/callback")
 ORIGINAL = ("PATCH", "/webhooks/{webhook_id}/{webhook_token}/messages/@original")
@@ -106,6 +111,59 @@ async def test_a_ban_at_the_door_is_waited_out(here: Site) -> None:
     assert await here.owed(1) == 1
     status = await here.status()
     assert (status.state, status.unreached) == (JobState.DONE, False)
+
+
+@pytest.mark.parametrize("code", [403, 40333])
+async def test_a_door_that_is_shut_to_everybody_closes_no_place(here: Site, code: int) -> None:
+    await here.asked()
+    here.kit.faults.add(Refuse(code), *POST)
+    await here.work.draw_next()
+    await here.kit.until(lambda: len(here.kit.calls(*POST)) == 1)
+
+    async def put_off() -> bool:
+        return not await here.work.store.outbox_due(limit=10)
+
+    await here.settled(put_off)
+    assert await here.owed(1) == 1
+    assert not (await here.status()).unreached
+
+
+async def test_a_cover_of_an_old_film_is_owed_until_it_is_there(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    here.kit.age(film, 3700)
+    here.kit.faults.add(Refuse(30046), *EDIT, where=lambda call: call.params["message_id"] == str(film.id))
+    here.mia.react(film, "🙈")
+    await here.kit.until(lambda: film.attachments and all(file.spoiler for file in film.attachments))
+
+
+async def test_a_film_in_a_busy_room_is_found_after_an_outage(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    for number in range(120):
+        here.ben.say(here.room, f"chatter {number}")
+    ended_ms = (await here.status()).ended_ms
+    assert ended_ms is not None
+    memory, channel = Memory(), here.adapter.channel(str(here.room.id))
+    me = here.kit.world.bot.id
+    assert await memory.find(channel, me, film_ids(1), since_ms=ended_ms) == film.id
+    assert len(here.kit.calls("GET", "/channels/{channel_id}/messages")) == 2
+
+
+async def test_a_status_deleted_during_an_outage_is_replaced_without_a_fuss(
+    here: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    status = await here.asked()
+    await here.work.database.write(
+        lambda db: db.execute(update(request).values(created_ms=request.c.created_ms - 120_000))
+    )
+    # A look at the room that is still fresh when the message goes.
+    await here.adapter.post(home(here), status_view(await here.status()), nonce="fb1.look")
+    here.kit.operator.delete(status)
+    await here.desk.cancel(1, member(here.mia))
+    anew = await here.kit.posted(here.room, lambda message: "✖️" in message.content)
+    assert anew.id != status.id
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 @pytest.mark.parametrize("code", [50013, 50001, 10003, 200000, 50083])

@@ -166,6 +166,12 @@ async def test_a_spoiler_is_covered_from_the_start(here: Site) -> None:
     assert "8841" in film.content
 
 
+async def test_what_a_member_covered_stays_covered(here: Site) -> None:
+    await here.asked(image=fox(name="SPOILER_fox.png"))
+    film = await here.drawn()
+    assert all(file.spoiler for file in film.attachments)
+
+
 async def test_queue_quota_history_and_help(here: Site) -> None:
     await here.asked()
     for name, words in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -54,12 +55,12 @@ async def refused_in_the_room(here: Site, asked: Interaction, words: str) -> Non
 
 async def nothing_stored(here: Site) -> None:
     assert await here.work.store.queue(limit=10) == []
-    assert not list((here.work.folder / "discord-placeholders").glob("*")) or await settled(here)
+    await here.kit.until(lambda: all(note["said"] for note in notes(here)))
 
 
-async def settled(here: Site) -> bool:
-    """The note about the placeholder is torn up right after the refusal is shown."""
-    return await here.kit.until(lambda: not list((here.work.folder / "discord-placeholders").glob("*")))
+def notes(here: Site) -> list[dict[str, object]]:
+    """What is noted of messages that have to go: refusals that everybody sees, once they are said."""
+    return [json.loads(path.read_text("utf-8")) for path in (here.work.folder / "discord-placeholders").glob("*.json")]
 
 
 @pytest.mark.parametrize(

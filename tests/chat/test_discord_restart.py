@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from botkit.house import png
 from chatkit.discord import Channel, File, Hold, Interaction, Message, Person, Stalls
 from discordkit.program import Program, program
 
+from bot.discord.answers import ref
 from storage.jobs import JobState, Member
 
 CALLBACK = ("POST", "/interactions/{interaction_id}/{interaction_token}/callback")
@@ -201,6 +203,37 @@ async def test_after_a_long_outage_the_room_is_asked_whether_the_film_is_there(s
     await scene.bot.start()
     await scene.one_film()
     assert len(scene.kit.calls(*POST)) == 1
+
+
+async def test_sigterm_finishes_a_film_that_is_on_its_way(scene: Scene) -> None:
+    await scene.bot.start()
+    await scene.bot.online()
+    hold = Hold()
+    scene.kit.faults.add(hold, *POST)
+    scene.ask()
+    await hold.reached.wait()
+    stopping = asyncio.create_task(scene.bot.stop())
+    # It is heard in the last moment that nothing new is taken.
+    late = scene.ask()
+    await scene.kit.acknowledged(late)
+    hold.release()
+    assert await stopping == 0
+    # Before any next start.
+    assert len(scene.films()) == 1
+    async with scene.bot.store() as store:
+        assert await store.request_of(ref(scene.room.id, scene.films()[0].id)) == 1
+
+
+async def test_a_refusal_that_stands_at_a_stop_goes_with_the_next_start(scene: Scene) -> None:
+    await scene.bot.start()
+    await scene.bot.online()
+    asked = scene.mia.slash(scene.room, "animate", image=File("fox.png", b"no picture"), prompt="the fox", seconds=1.2)
+    message = await scene.kit.until(lambda: asked.response, within_s=PATIENCE_S)
+    await scene.kit.until(lambda: message.content and list((scene.bot.data / "discord-placeholders").glob("*")))
+    assert await scene.bot.stop() == 0
+    assert not message.deleted
+    await scene.bot.start()
+    await scene.kit.until(lambda: message.deleted, within_s=PATIENCE_S)
 
 
 async def test_sigterm_flushes_what_is_owed_and_closes(scene: Scene) -> None:

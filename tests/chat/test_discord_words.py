@@ -58,6 +58,12 @@ def test_whatever_is_written_fits_and_means_nothing(text: str) -> None:
     assert not re.search(r"^\s*(#|>|-|\+)", bare, flags=re.MULTILINE)
 
 
+@pytest.mark.parametrize("invite", ["discord.gg/foxes", "Discord.com/invite/foxes", "join discordapp.com/invite/x now"])
+def test_an_invitation_without_a_scheme_is_no_link(invite: str) -> None:
+    assert "\\/" in inert(invite)
+    assert not re.search(r"(?i)discord(app)?\.\w+/", inert(invite))
+
+
 def test_plain_words_stay_as_they_are() -> None:
     words = "🎬 In coda: 3º posto, circa 11 min. «la volpe gira la testa» · 2,5 s"
     assert inert(words) == words

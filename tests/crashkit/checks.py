@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from bot.relay import AT_ONCE_PER_CHAT
+from bot.relay import AT_ONCE_PER_ROOM
 from crashkit.chat import look
 from crashkit.journal import Journal
 from crashkit.roles import section_author
@@ -63,7 +63,7 @@ def _messages(db: Connection, site: Site) -> list[str]:
     room = look(site.terms.folder)
     found: list[str] = []
     # A kill hits every delivery that is under way, each of which may have just posted its line.
-    if room.orphans > site.bot_kills * AT_ONCE_PER_CHAT:
+    if room.orphans > site.bot_kills * AT_ONCE_PER_ROOM:
         found.append(f"{room.orphans} lines never became films after {site.bot_kills} kills")
     for number, state, rev in db.exec_driver_sql("SELECT id, state, rev FROM request"):
         live = room.live.get(number, [])

@@ -35,7 +35,12 @@ class Terms:
         return Settings(
             data=DataSettings(folder=self.folder, free_bytes_min=0),
             queue=QueueSettings(
-                lease_s=self.lease_s, tries_max=self.tries_max, queued_max=100_000, queued_per_member_max=100_000
+                lease_s=self.lease_s,
+                tries_max=self.tries_max,
+                queued_max=100_000,
+                queued_per_member_max=100_000,
+                # Two thousand films of moments, of which nobody shall be refused one.
+                wait_hours_promised_max=48.0,
             ),
             quota=QuotaSettings(burst_s=BURST_S, refill_s_per_day=0),
             engine=EngineSettings(device="cpu", size=64, steps=2, step_checkpoint_s=0.001),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from enginekit.processes import MIA, hall
+from enginekit.processes import MIA, STEPS, hall
 
 from storage.jobs import JobState, Phase, Schedule, Status, frame_count
 
@@ -94,7 +94,8 @@ async def test_a_stopped_engine_gives_the_film_back_without_a_try(tmp_path: Path
 
 async def test_a_cancel_is_heard_between_blocks_and_charges_only_what_is_drawn(tmp_path: Path):
     async with hall(tmp_path) as house:
-        film = await house.ask("cancelled")
+        # Longer sections: the wish is heard with the next beat, within 2 s, and the second one must last until then.
+        film = await house.ask("cancelled", steps=3 * STEPS)
         engine = await house.start("engine-1")
         await house.until(film.request_id, in_a_step_of_the_second_section, "engine-1")
         await house.store.cancel(film.request_id, by=MIA)

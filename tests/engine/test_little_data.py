@@ -32,7 +32,7 @@ def test_every_film_begins_with_the_picture_itself(motion: Motion):
     film = render(layers, [motion], torch.ones(1), torch.arange(0, 37, 12))
     assert film.shape == (1, 3, 4, 48, 80)
     assert psnr(film[:, :, 0], layers.flat * 2 - 1) > 50
-    if motion not in (Motion.SWAY, Motion.PULSE):  # these are back where they were after a section
+    if motion not in (Motion.SWAY, Motion.PULSE, Motion.SHAKE):  # these are back where they were after a section
         assert psnr(film[:, :, 0], film[:, :, 3]) < 40
 
 
@@ -54,7 +54,7 @@ def test_compensation_forgives_place_and_not_blur():
 
 def test_training_never_draws_a_wish_that_is_held_out():
     dice = Random(6)
-    assert not any(is_held_out(wish(dice)) for _ in range(500) if dice)
+    assert not any(is_held_out(wish(dice)) for _ in range(500))
     assert all(is_held_out(wish(dice, held_out=True)) for _ in range(200))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from bench.kit.little_films import as_image
 from engine.encoders import FilmInputs, encode_inputs
 from engine.little.codec import ClipStage, PictureStage, fresh_codec
 from engine.little.flat import flatten_time, inflate_time
@@ -86,25 +87,19 @@ def test_pictures_through_flat_kernels_are_those_of_the_whole_codec():
 
 def test_the_codec_starts_from_principal_components_and_learns():
     vae = fresh_codec(SMOKE)
-    stage = PictureStage(vae, replace(SMOKE.pictures, steps=30, batch=4), torch.float32)
+    stage = PictureStage(vae, replace(SMOKE.pictures, steps=50, batch=4, rate=3e-4), torch.float32)
     picture = draw_pictures(torch.Generator().manual_seed(2), 4, 64, 64).flat.unsqueeze(2) * 2 - 1
-
-    def quality() -> float:
-        with torch.no_grad():
-            return psnr(vae.decode(vae.encode(picture).latent_dist.mean).sample, picture)
-
-    before = quality()
-    assert before > 14
-    for index in range(stage.steps):
-        stage.step(index)
-    assert quality() > before + 0.5
+    with torch.no_grad():
+        assert psnr(vae.decode(vae.encode(picture).latent_dist.mean).sample, picture) > 17
+    losses = [stage.step(20) for _ in range(20)]  # the same batch again and again
+    assert losses[-1] < 0.98 * losses[0]
 
 
 def test_the_text_encoders_learn(tmp_path: Path):
     write_tokenizers(tmp_path)
-    stage = WordsStage(fresh_encoders(tmp_path), steps=25, batch=16)
-    losses = [stage.step(index) for index in range(stage.steps)]
-    assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
+    stage = WordsStage(fresh_encoders(tmp_path), steps=50, batch=16)
+    losses = [stage.step(30) for _ in range(12)]
+    assert losses[-1] < 0.9 * losses[0]
 
 
 def test_one_command_teaches_everything_and_packs_a_set_the_engine_draws_with(tmp_path: Path):
@@ -117,8 +112,6 @@ def test_one_command_teaches_everything_and_packs_a_set_the_engine_draws_with(tm
     inventory = take_inventory(little_weights(out), tuple(Schedule))
     models = ModelSet(out, inventory, CPU)
     picture = draw_pictures(torch.Generator().manual_seed(3), 1, 32, 32).flat[0]
-    from bench.kit.little_films import as_image
-
     inputs = FilmInputs(
         prompt="zooma", negative_prompt=None, picture=as_image(picture), end_picture=None, height=32, width=32
     )

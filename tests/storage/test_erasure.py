@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
 from storagekit.clock import ManualClock
 from storagekit.films import LEO, MIA, ROOM, begin, drawn, film, finish, message, report, wish
 
@@ -18,7 +17,6 @@ from storage.invariants import violations
 from storage.jobs import GONE, JobState
 from storage.keeping import scrub
 from storage.media import Media
-from storage.schema import identity
 from storage.store import MessageKind, Store
 
 SECRETS = (b"900719925474099267", b"Mia", b"the fox turns its head", b"idem-of-mia")
@@ -81,8 +79,9 @@ async def test_a_message_that_was_under_way_is_not_written_down_again(store: Sto
 async def test_all_platforms_of_a_person_are_forgotten_together(store: Store, database: Database) -> None:
     await store.submit(wish("1"))
     await store.submit(wish("2", member=LEO))
-    # What linking two accounts will do.
-    await database.write(lambda db: db.execute(update(identity).values(person_id=1)))
+    code = "ab" * 32
+    await store.offer_link(MIA, code)
+    await store.redeem_link(LEO, code)
     assert (await store.erase(LEO)).requests == (1, 2)
     assert await store.history(MIA) == []
     assert await violations(database, None) == []

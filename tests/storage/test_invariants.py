@@ -133,7 +133,11 @@ SPOILS = {
     "hole in the sections": ("UPDATE section SET idx = 1 WHERE request_id = 5", {(4, "request 5")}),
     "account counts what does not wait": ("UPDATE account SET queued = 1 WHERE id = 1", {(5, "account 1")}),
     "account counts nothing running": ("UPDATE account SET running = 0 WHERE id = 1", {(5, "account 1")}),
+    "person counts nothing running": ("UPDATE person SET running = 0 WHERE id = 1", {(5, "person 1")}),
+    "account of somebody else": ("UPDATE account SET person_id = 1 WHERE id = 2", {(2, "request 6")}),
+    "bill of somebody else": ("UPDATE ledger SET person_id = 1 WHERE request_id = 6", {(2, "ledger 10")}),
     "queue counts too many": ("UPDATE queue SET queued = 7", {(5, "queue 1")}),
+    "queue adds up too much": ("UPDATE queue SET est_ms = est_ms + 1", {(5, "queue 1")}),
     "revision not announced": ("DELETE FROM outbox WHERE request_id = 5 AND rev = 2", {(6, "request 5")}),
     "announces another state": (
         "UPDATE outbox SET state = 'failed' WHERE request_id = 1 AND rev = 3",
@@ -143,8 +147,15 @@ SPOILS = {
         "UPDATE outbox SET sent_ms = NULL WHERE request_id = 1 AND rev = 1",
         {(6, "outbox 1/1")},
     ),
-    "message from the future": ("UPDATE chat_message SET applied_rev = 9", {(6, "chat_message 1/film")}),
-    "message left behind": ("UPDATE chat_message SET applied_rev = 2", {(6, "chat_message 1/film")}),
+    "message from the future": (
+        "UPDATE chat_message SET applied_rev = 9",
+        {(6, "chat_message 1/film/discord/channel/1")},
+    ),
+    "message left behind": ("UPDATE chat_message SET applied_rev = 2", {(6, "chat_message 1/film/discord/channel/1")}),
+    "still known although it is to go": (
+        "INSERT INTO removal VALUES ('discord', 'channel', '1', 1, 0, 0, 0)",
+        {(6, "removal discord/channel/1")},
+    ),
     "two messages at the end": (
         "INSERT INTO chat_message VALUES (1, 'status', 'discord', 'channel', '5', 3)",
         {(6, "request 1")},
@@ -152,7 +163,8 @@ SPOILS = {
     "changed after its end": (
         "INSERT INTO outbox VALUES (4, 3, 'queued', 0, 0, 0, NULL);"
         "UPDATE request SET rev = 3, state = 'queued', ended_ms = NULL WHERE id = 4;"
-        "UPDATE account SET queued = 1 WHERE id = 1; UPDATE queue SET queued = 2",
+        "UPDATE account SET queued = 1 WHERE id = 1;"
+        "UPDATE queue SET queued = 2, est_ms = est_ms + (SELECT est_ms FROM request WHERE id = 4)",
         {(7, "outbox 4/3"), (2, "request 4")},
     ),
     "done once more without being covered": (

@@ -178,6 +178,9 @@ async def test_a_deleted_film_keeps_nothing_and_names_its_messages_once(
     assert (status.state, status.purged, status.result, status.charged_ms) == (JobState.DONE, True, None, 2400)
     assert await store.request_of(message(1)) is None
     assert await store.blobs_named() == set()
+    # Until it is gone from its chat it is named again.
+    assert await store.let_go(1, by=by, everyone=everyone) == (message(1),)
+    await store.removed(message(1))
     assert await store.let_go(1, by=by, everyone=everyone) == ()
 
 

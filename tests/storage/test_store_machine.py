@@ -15,7 +15,15 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import select
 from storagekit import postgres
 from storagekit.clock import ManualClock
@@ -23,16 +31,26 @@ from storagekit.films import LEO, MIA, drawn, film, message, report, wish
 from storagekit.homes import Home
 
 from storage.database import FILE_NAME
-from storage.errors import QueueFull, QuotaExceeded, StaleClaim, UnknownRequest
+from storage.errors import FlipbookError, QueueFull, QuotaExceeded, Rule, StaleClaim, UnknownRequest
 from storage.invariants import violations
-from storage.jobs import Claim, Failure, JobState, Member, Wish
+from storage.jobs import Claim, Failure, JobState, Member, Request, Wish
 from storage.schema import outbox
 from storage.settings import QueueSettings, QuotaSettings, RetentionSettings
 from storage.store import MessageKind, Store
 
 T = TypeVar("T")
 
-QUEUE = QueueSettings(queued_max=6, queued_per_member_max=4, wait_hours_max=10, lease_s=60, tries_max=2)
+PROMISED_MS = 2_000
+"""A section takes 700 ms here."""
+QUEUE = QueueSettings(
+    queued_max=6,
+    queued_per_member_max=4,
+    running_per_member_max=1,
+    wait_hours_promised_max=PROMISED_MS / 3_600_000,
+    wait_hours_max=10,
+    lease_s=60,
+    tries_max=2,
+)
 QUOTA = QuotaSettings(burst_s=20, refill_s_per_day=60)
 OWED = select(outbox.c.request_id).where(outbox.c.sent_ms.is_(None))
 MEMBERS = {"mia": MIA, "leo": LEO}
@@ -103,6 +121,16 @@ class Machine(RuleBasedStateMachine):
         self.runner.close()
         self.ends.close()
 
+    @initialize(waiting=st.lists(st.sampled_from(sorted(MEMBERS)), min_size=2, max_size=5))
+    def somebody_was_here_before(self, waiting: list[str]) -> None:
+        """A film was drawn, so that waits are known, and a few wait."""
+        self.submit("leo", 1)
+        claim = self.claim("card-0")
+        self.section(claim)
+        self.complete(claim)
+        for who in waiting:
+            self.submit(who, 1)
+
     # Members
 
     @rule(who=st.sampled_from(sorted(MEMBERS)), sections=st.integers(1, 3))
@@ -112,16 +140,20 @@ class Machine(RuleBasedStateMachine):
         waiting = [film.owner for film in self.films.values() if film.state is JobState.QUEUED]
         full = len(waiting) >= 6 or waiting.count(member) >= 4
         before = self.run(self.store.allowance(member, "guild"))
-        call = self.store.submit(wish(str(self.idems), member=member, duration_ms=sections * 1200))
-        if full:
-            with pytest.raises(QueueFull):
+        new = wish(str(self.idems), member=member, duration_ms=sections * 1200)
+        late = self._too_late(new)
+        call = self.store.submit(new)
+        if full or late:
+            with pytest.raises(QueueFull) as refused:
                 self.run(call)
+            assert full or refused.value.rule is Rule.WAIT_TOO_LONG
         elif before.left_ms < sections * 1200:
             with pytest.raises(QuotaExceeded):
                 self.run(call)
         else:
             status = self.run(call)
             assert status.paused == (self.paused_ms is not None)
+            assert (status.wait_ms or 0) <= PROMISED_MS
             self.films[status.request_id] = Film(member, sections, self._waiting_clock_ms())
             after = self.run(self.store.allowance(member, "guild"))
             assert after.left_ms == before.left_ms - sections * 1200
@@ -160,7 +192,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(target=claims, worker=st.sampled_from(("card-0", "card-1")))
     def claim(self, worker: str) -> Claim:
-        turns = [status.request_id for status in self.run(self.store.queue()) if status.state is JobState.QUEUED]
+        line = [status.request_id for status in self.run(self.store.queue()) if status.state is JobState.QUEUED]
+        at_work = [film.owner for film in self._running()]
+        turns = [number for number in line if self.films[number].owner not in at_work]
         job = self.run(self.store.claim(worker))
         assert (job.claim.request_id if job else None) == (turns[0] if turns and not self._paused() else None)
         if job is None:
@@ -359,6 +393,19 @@ class Machine(RuleBasedStateMachine):
         assert {
             number: (status.state, status.sections_done, status.charged_ms) for number, status in shown.items()
         } == {number: (film.state, film.drawn, film.charged_ms) for number, film in self.films.items()}
+
+    def _too_late(self, new: Request) -> bool:
+        """What the store foresees, which `submit` must then say too."""
+        foresee = self.store.foresee(new.idem, new.member, new.place, new.params.duration_ms)
+        refusal: FlipbookError | None = None
+        try:
+            self.run(foresee)
+        except (QueueFull, QuotaExceeded) as error:
+            refusal = error
+        if refusal is None or refusal.rule != Rule.WAIT_TOO_LONG:
+            return False
+        assert refusal.figures["most_ms"] == PROMISED_MS < int(refusal.figures["wait_ms"])
+        return True
 
     def _running(self) -> list[Film]:
         return [film for film in self.films.values() if film.state is JobState.RUNNING]

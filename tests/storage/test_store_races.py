@@ -33,7 +33,7 @@ async def test_two_processes_claim_each_of_200_requests_exactly_once(database: D
     )
     wishes = [wish(str(number), member=(MIA, LEO)[number % 2], duration_ms=1200) for number in range(200)]
     await database.write(lambda db: [submit(db, terms, it) for it in wishes])
-    claimers = [await workload.start("claim", *home.arguments(), f"card-{number}") for number in range(2)]
+    claimers = [await workload.start("claim", *home.arguments(), f"card-{number}", "1000") for number in range(2)]
     claimed = [(await claimer.communicate())[0].split() for claimer in claimers]
     assert [claimer.returncode for claimer in claimers] == [0, 0]
     assert Counter(int(number) for side in claimed for number in side) == Counter(range(1, 201))
@@ -42,10 +42,9 @@ async def test_two_processes_claim_each_of_200_requests_exactly_once(database: D
 @pytest.fixture
 async def two_stores(home: Home, clock: ManualClock, database: Database) -> AsyncIterator[tuple[Store, Store]]:
     """Each with connections and a writer of its own, as two processes have them."""
+    queue = QueueSettings(running_per_member_max=5)
     async with await home.open() as other:
-        first, second = (
-            Store(it, clock=clock, queue=QueueSettings(), quota=QuotaSettings()) for it in (database, other)
-        )
+        first, second = (Store(it, clock=clock, queue=queue, quota=QuotaSettings()) for it in (database, other))
         yield first, second
 
 
@@ -113,9 +112,9 @@ async def test_zombie_is_refused_at_every_write_while_its_successor_works(two_st
 
 
 async def test_twenty_tasks_claim_each_request_once(store: Store) -> None:
-    for number in range(5):
-        await store.submit(wish(str(number), duration_ms=1200))
-        await store.submit(wish(f"leo {number}", member=LEO, duration_ms=1200))
+    for number in range(10):
+        member = replace(MIA, user_id=str(number % 5))
+        await store.submit(wish(str(number), member=member, duration_ms=1200))
     jobs = await asyncio.gather(*(store.claim(f"card-{number}") for number in range(20)))
     assert sorted(job.claim.request_id for job in jobs if job is not None) == list(range(1, 11))
 

@@ -21,7 +21,8 @@ from storagekit.films import MIA, draw_all, film, message, wish
 from storagekit.homes import Home
 
 GENEROUS = QuotaSettings(burst_s=1_000_000)
-LONG_QUEUE = QueueSettings(queued_max=100_000, queued_per_member_max=100_000)
+MANY = 100_000
+LONG_QUEUE = QueueSettings(queued_max=MANY, queued_per_member_max=MANY, running_per_member_max=MANY)
 
 
 async def start(*arguments: str) -> asyncio.subprocess.Process:
@@ -38,14 +39,14 @@ async def start(*arguments: str) -> asyncio.subprocess.Process:
     )
 
 
-def open_store(database: Database) -> Store:
-    return Store(database, clock=SystemClock(), queue=LONG_QUEUE, quota=GENEROUS)
+def open_store(database: Database, queue: QueueSettings = LONG_QUEUE) -> Store:
+    return Store(database, clock=SystemClock(), queue=queue, quota=GENEROUS)
 
 
-async def claim(home: Home, worker: str) -> None:
-    """Claim until nothing waits; say which requests."""
+async def claim(home: Home, worker: str, running_max: int) -> None:
+    """Claim until nothing more can be; say which requests."""
     async with await home.open() as database:
-        store = open_store(database)
+        store = open_store(database, LONG_QUEUE.model_copy(update={"running_per_member_max": running_max}))
         while (job := await store.claim(worker)) is not None:
             say(job.claim.request_id)
 
@@ -90,8 +91,8 @@ def say(*words: object) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["claim", folder, address, worker]:
-            asyncio.run(claim(Home.of(folder, address), worker))
+        case ["claim", folder, address, worker, running_max]:
+            asyncio.run(claim(Home.of(folder, address), worker, int(running_max)))
         case ["live", folder, address, die_at]:
             asyncio.run(live(Home.of(folder, address), int(die_at)))
         case other:

@@ -201,13 +201,31 @@ def upgrade() -> None:
         _text("chat_id"),
         _text("message_id"),
         _int("applied_rev"),
-        _check("ck_chat_message_kind_known", "kind IN ('status', 'film', 'line')"),
+        _check("ck_chat_message_kind_known", "kind IN ('status', 'film', 'line', 'copy')"),
         _check("ck_chat_message_shows_a_revision", "applied_rev >= 0"),
         sa.ForeignKeyConstraint(["request_id"], ["request.id"], name="fk_chat_message_request_id"),
-        sa.PrimaryKeyConstraint("request_id", "kind", name="pk_chat_message"),
+        sa.PrimaryKeyConstraint("request_id", "kind", "platform", "chat_id", "message_id", name="pk_chat_message"),
         **STRICT_BY_KEY,
     )
     op.create_index("ix_chat_message_ref", "chat_message", ["platform", "chat_id", "message_id"])
+    op.create_index(
+        "ix_chat_message_one", "chat_message", ["request_id", "kind"], unique=True, **_where("kind <> 'copy'")
+    )
+    op.create_table(
+        "removal",
+        _text("platform"),
+        _text("chat_id"),
+        _text("message_id"),
+        _int("request_id"),
+        _int("owed_ms"),
+        _int("not_before_ms"),
+        _int("tries"),
+        _check("ck_removal_counted", "tries >= 0"),
+        sa.ForeignKeyConstraint(["request_id"], ["request.id"], name="fk_removal_request_id"),
+        sa.PrimaryKeyConstraint("platform", "chat_id", "message_id", name="pk_removal"),
+        **STRICT_BY_KEY,
+    )
+    op.create_index("ix_removal_request_id", "removal", ["request_id"])
     op.create_table(
         "hide_vote",
         _int("request_id", autoincrement=False),

@@ -41,6 +41,7 @@ def bad_form(*faults: str) -> Refusal:
 
 _KNOWN = {
     401: (401, 0, "401: Unauthorized"),
+    403: (403, 0, "403: Forbidden"),
     404: (404, 0, "404: Not Found"),
     10003: (404, 10003, "Unknown Channel"),
     10004: (404, 10004, "Unknown Guild"),
@@ -52,6 +53,7 @@ _KNOWN = {
     10062: (404, 10062, "Unknown interaction"),
     10063: (404, 10063, "Unknown application command"),
     40005: (413, 40005, "Request entity too large"),
+    40333: (403, 40333, "internal network error"),
     40060: (400, 40060, "Interaction has already been acknowledged."),
     40067: (400, 40067, "A tag is required to create a forum post in this channel"),
     50001: (403, 50001, "Missing Access"),

@@ -1,0 +1,45 @@
+"""Work that members can begin at will, and that costs: one at a time for each of them, a few for all."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from storage.errors import RequestRejected
+
+AT_ONCE = 2
+PAUSE_S = 10.0
+"""After one, before the same member's next."""
+MEMBERS_MAX = 2000
+
+
+class Pace:
+    """Of one connection."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._busy: set[int] = set()
+        self._ended_s: OrderedDict[int, float] = OrderedDict()
+
+    @asynccontextmanager
+    async def turn(self, user_id: int, refusal: str) -> AsyncGenerator[None]:
+        """A block for one piece of work. Raises RequestRejected with that sentence where the member's last is too near.
+
+        Work that is refused inside the block costs no pause.
+        """
+        if user_id in self._busy or self._monotonic() - self._ended_s.get(user_id, float("-inf")) < PAUSE_S:
+            raise RequestRejected(refusal, field="request")
+        self._busy.add(user_id)
+        try:
+            async with self._turns:
+                yield
+        finally:
+            self._busy.discard(user_id)
+        self._ended_s[user_id] = self._monotonic()
+        self._ended_s.move_to_end(user_id)
+        while len(self._ended_s) > MEMBERS_MAX:
+            self._ended_s.popitem(last=False)
