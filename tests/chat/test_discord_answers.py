@@ -1,4 +1,4 @@
-"""First answers that are lost on the way: what was pressed or sent is done all the same, once, and its member is told."""
+"""First answers that are lost on the way: what was pressed or sent is done once all the same, and its member told."""
 
 from __future__ import annotations
 

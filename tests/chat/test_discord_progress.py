@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 from botkit.house import png
 from chatkit.discord import Discord
-from discordkit.site import Site, settings_for, site
-
-from storage.jobs import Failure, FailureCode, JobState
-from storage.settings import CommunitySettings
+from discordkit.site import Site, site
 
 
 @pytest.fixture
