@@ -51,6 +51,8 @@ class Action(StrEnum):
     """A reroll with other words."""
     CANCEL = "cancel"
     RETRY = "retry"
+    SHORTER = "shorter"
+    """The same request once more, half as long."""
     DELETE = "delete"
     HIDE = "hide"
 

@@ -121,15 +121,21 @@ class Desk(Films):
             params = replace(params, prompt=intake.read_prompt(prompt, self._rules, words))
         return await self._again(parent, params, asker, RequestKind.REROLL)
 
-    async def retry(self, request_id: int, asker: Asker) -> Accepted:
-        """Exactly the same request once more, after it ended without a film."""
+    async def retry(self, request_id: int, asker: Asker, *, shorter: bool = False) -> Accepted:
+        """The same request once more, after it ended without a film.
+
+        shorter: half as long; what was too much for the card may be done then.
+        """
         words = await self._words(asker.member)
         old = await self.seen(request_id, asker.member, asker.place)
         if not old.state.terminal or (old.state is JobState.DONE and not old.film_lost):
             raise wrong_state(words.not_ended, words, old)
         self._check_kept(old, words)
         self._check_model(old, words)
-        return await self._again(old, old.params, asker, RequestKind.NEW)
+        params = old.params
+        if shorter:
+            params = replace(params, duration_ms=max(round(1000 * intake.SECONDS_MIN), params.duration_ms // 2))
+        return await self._again(old, params, asker, RequestKind.NEW)
 
     async def extend(
         self, request_id: int, asker: Asker, *, prompt: str | None = None, seconds: str | None = None

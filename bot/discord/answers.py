@@ -13,7 +13,7 @@ import discord
 
 from bot.discord.errors import ALREADY_ACKNOWLEDGED, INVALID_TOKEN, UNKNOWN_INTERACTION
 from bot.discord.permissions import Interaction
-from bot.discord.text import content
+from bot.discord.text import back, content
 from bot.wording import table
 from bot.wording.refusals import refusal
 from bot.wording.table import Table
@@ -89,9 +89,12 @@ async def acknowledge(interaction: Interaction) -> None:
     await first_answer(interaction, interaction.response.defer)
 
 
-async def reply(interaction: Interaction, text: str, *, view: discord.ui.View | None = None) -> None:
-    """Say it to the one who asked and to nobody else. An interaction that is too old is let go."""
-    shown = content(text)
+async def reply(interaction: Interaction, text: str, *, after: str = "", view: discord.ui.View | None = None) -> None:
+    """Say it to the one who asked and to nobody else. An interaction that is too old is let go.
+
+    after: markup of ours that follows the text.
+    """
+    shown = content(text, after=after)
     given = discord.utils.MISSING if view is None else view
     try:
         if interaction.response.is_done() or TAKEN in interaction.extras:
@@ -112,7 +115,8 @@ async def guarded(interaction: Interaction, clock: Clock) -> AsyncGenerator[None
     try:
         yield
     except FlipbookError as exc:
-        await reply(interaction, refusal(exc, locale=interaction.locale.value, now_ms=clock.now_ms()))
+        sentence = refusal(exc, locale=interaction.locale.value, now_ms=clock.now_ms())
+        await reply(interaction, sentence, after=back(exc, interaction.locale.value))
     except discord.HTTPException as exc:
         if exc.code in TOO_LATE:
             log.info("interaction answered too late", extra={"code": exc.code})

@@ -58,7 +58,7 @@ async def press(front: Front, interaction: Interaction, action: Action, request_
                 await delete(front, interaction, request_id)
             case Action.HIDE:
                 await hide(front, interaction, request_id)
-            case Action.REROLL | Action.RETRY | Action.EXTEND:
+            case Action.REROLL | Action.RETRY | Action.SHORTER | Action.EXTEND:
                 await again(front, interaction, action, request_id)
 
 
@@ -81,8 +81,8 @@ async def again(
     check_interaction(interaction, words)
     asker = Asker(member=member_of(interaction), place=place_of(interaction), idem=idem_of(interaction))
     match action:
-        case Action.RETRY:
-            accepted = await front.desk.retry(request_id, asker)
+        case Action.RETRY | Action.SHORTER:
+            accepted = await front.desk.retry(request_id, asker, shorter=action is Action.SHORTER)
         case Action.EXTEND:
             accepted = await front.desk.extend(request_id, asker)
         case _:

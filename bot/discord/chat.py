@@ -22,7 +22,7 @@ from bot.discord.errors import EditsUsedUp, TooLarge, translated
 from bot.discord.files import opened
 from bot.discord.memory import Memory
 from bot.discord.permissions import Interaction
-from bot.discord.text import content, small_print
+from bot.discord.text import begins, content, small_print
 from storage.clock import Clock
 from storage.jobs import JobState, Member, MessageRef, Place
 from storage.settings import Settings
@@ -97,7 +97,7 @@ class DiscordChat:
         async with self._files(view) as files:
             with translated():
                 message = await self.channel(place.chat_id, place.community_id).send(
-                    content(view.text), files=files, view=controls(view), nonce=nonce
+                    self._words(view), files=files, view=controls(view), nonce=nonce
                 )
         return ref(place.chat_id, message.id)
 
@@ -106,7 +106,7 @@ class DiscordChat:
         interaction = self._fresh.pop(message.message_id, None)
         if interaction is None:
             return  # the relay was faster
-        task = asyncio.create_task(_answer(interaction, view), name="greet")
+        task = asyncio.create_task(self._answer(interaction, view), name="greet")
         self._greetings[message.message_id] = _Greeting(view.status.rev, task)
         while len(self._greetings) > FRESH_MAX:
             self._greetings.popitem(last=False)
@@ -129,7 +129,7 @@ class DiscordChat:
         if await self._greeted(ref, view):
             return
         interaction = self._fresh.pop(ref.message_id, None)
-        if interaction is not None and view.media is None and await _answer(interaction, view):
+        if interaction is not None and view.media is None and await self._answer(interaction, view):
             return
         async with self._files(view) as files:
             # Text alone leaves a preview where it is; what is over has none.
@@ -137,7 +137,7 @@ class DiscordChat:
             attachments = files if files or not running else discord.utils.MISSING
             try:
                 with translated():
-                    shown = content(view.text)
+                    shown = self._words(view)
                     await self.message(ref).edit(content=shown, attachments=attachments, view=controls(view))
             except EditsUsedUp:
                 await self.remove(ref)
@@ -211,6 +211,18 @@ class DiscordChat:
             return False
         taken = await asyncio.shield(greeting.task)
         return taken and greeting.rev == view.status.rev and view.media is None
+
+    async def _answer(self, interaction: Interaction, view: View) -> bool:
+        """Show the view in the interaction's own answer. False where that fails: the bot's token can do the same."""
+        try:
+            await interaction.edit_original_response(content=self._words(view), view=controls(view))
+        except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError):
+            log.info("placeholder not answered through its interaction", extra={"request_id": view.status.request_id})
+            return False
+        return True
+
+    def _words(self, view: View) -> str:
+        return content(view.text, after=begins(view.status, self._clock.now_ms()))
 
     async def _edit_film(self, ref: MessageRef, view: View) -> None:
         """A film that is covered now: its files go up again, under names that cover them."""
@@ -287,16 +299,6 @@ class DiscordChat:
 
     def message(self, ref: MessageRef) -> discord.PartialMessage:
         return self.channel(ref.chat_id).get_partial_message(int(ref.message_id))
-
-
-async def _answer(interaction: Interaction, view: View) -> bool:
-    """Show the view in the interaction's own answer. False where that fails: the bot's token can do the same."""
-    try:
-        await interaction.edit_original_response(content=content(view.text), view=controls(view))
-    except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError):
-        log.info("placeholder not answered through its interaction", extra={"request_id": view.status.request_id})
-        return False
-    return True
 
 
 async def _react(message: discord.PartialMessage) -> None:

@@ -11,8 +11,8 @@ from bot.chat import Action, View
 from bot.wording import table
 from storage.jobs import JobState
 
-ACTION_ID = r"fb:(?P<action>reroll|extend|edit|cancel|retry|delete|hide):(?P<request>[1-9][0-9]{0,17})"
-"""At most 29 characters; Discord takes 100. Numbers stay below what the database holds."""
+ACTION_ID = r"fb:(?P<action>reroll|extend|edit|cancel|retry|shorter|delete|hide):(?P<request>[1-9][0-9]{0,17})"
+"""At most 30 characters; Discord takes 100. Numbers stay below what the database holds."""
 OURS = "fb:"
 
 EMOJI = {
@@ -21,10 +21,11 @@ EMOJI = {
     Action.EDIT: "✏️",
     Action.CANCEL: "✖️",
     Action.RETRY: "🔁",
+    Action.SHORTER: "✂️",
     Action.DELETE: "🗑️",
     Action.HIDE: "🙈",
 }
-STATUS_ACTIONS = (Action.CANCEL, Action.RETRY)
+STATUS_ACTIONS = (Action.CANCEL, Action.RETRY, Action.SHORTER)
 FILM_ACTIONS = (Action.REROLL, Action.EXTEND, Action.EDIT, Action.DELETE, Action.HIDE)
 PER_ROW = 5
 

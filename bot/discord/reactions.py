@@ -1,4 +1,4 @@
-"""Reactions as wishes: 🔁 another seed (taken back: cancelled while queued), ❌ cancel, 🗑️ delete, 🙈 hide.
+"""Reactions as wishes: 🔁 another seed (taken back: cancelled while queued), ➕ extend, ❌ cancel, 🗑️ delete, 🙈 hide.
 
 Raw events, because the messages may be older than this process. What was pressed while the bot was away is lost:
 the buttons do the same.
@@ -27,7 +27,7 @@ from bot.wording.refusals import refusal
 from storage.errors import FlipbookError
 from storage.jobs import JobState, Member, Status
 
-WISHES = {"🔁": Action.REROLL, "❌": Action.CANCEL, "🗑": Action.DELETE, "🙈": Action.HIDE}
+WISHES = {"🔁": Action.REROLL, "➕": Action.EXTEND, "❌": Action.CANCEL, "🗑": Action.DELETE, "🙈": Action.HIDE}
 VARIATION = "\ufe0f"
 """Asks for the coloured form of a sign; some clients send it, some do not."""
 REFUSALS_EVERY_MS = 3_600_000
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Hand:
-    """One member's 🔁 on one message."""
+    """One member's 🔁, or another sign of theirs, on one message."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     takes: int = 0
@@ -56,7 +56,7 @@ class Reactions:
         self._front = front
         self._began = self._now()
         self._sessions: dict[int, str] = {}
-        self._hands: OrderedDict[tuple[int, int], _Hand] = OrderedDict()
+        self._hands: OrderedDict[tuple[int, int, Action], _Hand] = OrderedDict()
         self._refused_ms: OrderedDict[int, int] = OrderedDict()
 
     def session_began(self, shard_id: int) -> None:
@@ -68,7 +68,7 @@ class Reactions:
         if wish is None or _is_bot(client, event) or self._front.closing:
             return
         session = self._session(client, event)
-        hand = self._hand(event)
+        hand = self._hand(event, wish)
         # Before anything is waited for: what is taken back later is heard later.
         async with hand.lock:
             request_id = await self._request_of(event)
@@ -81,15 +81,18 @@ class Reactions:
                 await self._refuse(client, event, member, exc)
 
     async def removed(self, event: discord.RawReactionActionEvent) -> None:
-        """A 🔁 taken back cancels what it asked for, while that is queued."""
-        if wish_of(event) is not Action.REROLL:
+        """A 🔁 taken back cancels what it asked for, while that is queued; other signs may only be pressed again."""
+        wish = wish_of(event)
+        if wish is None:
             return
-        hand = self._hand(event)
+        hand = self._hand(event, wish)
         async with hand.lock:
             request_id = await self._request_of(event)
             if request_id is None:
                 return
             hand.takes += 1
+            if wish is not Action.REROLL:
+                return
             member = Member(platform=PLATFORM, user_id=str(event.user_id), name="", locale="")
             here = place(event.guild_id, event.channel_id, event.user_id)
             await self._front.desk.unreroll(request_id, member, place=here)
@@ -131,8 +134,9 @@ class Reactions:
                 guild = client.get_guild(event.guild_id) if event.guild_id is not None else None
                 if guild is not None:
                     check_channel(guild, event.channel_id, table(member.locale))
-                idem = f"{PLATFORM}:{client.application_id}:{event.message_id}:{event.user_id}:{take}"
-                await desk.reroll(request_id, Asker(member=member, place=here, idem=idem))
+                idem = f"{PLATFORM}:{client.application_id}:{event.message_id}:{event.user_id}:{wish.value}:{take}"
+                asker = Asker(member=member, place=here, idem=idem)
+                await (desk.extend if wish is Action.EXTEND else desk.reroll)(request_id, asker)
 
     async def _refuse(
         self, client: discord.Client, event: discord.RawReactionActionEvent, member: Member, error: FlipbookError
@@ -166,8 +170,8 @@ class Reactions:
         shard_id = ((event.guild_id or 0) >> 22) % (client.shard_count or 1)
         return self._sessions.get(shard_id, self._began)
 
-    def _hand(self, event: discord.RawReactionActionEvent) -> _Hand:
-        key = (event.message_id, event.user_id)
+    def _hand(self, event: discord.RawReactionActionEvent, wish: Action) -> _Hand:
+        key = (event.message_id, event.user_id, wish)
         hand = self._hands.setdefault(key, _Hand())
         self._hands.move_to_end(key)
         while len(self._hands) > HANDS_MAX:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import re
 
+from bot.wording import table
+from storage.errors import FlipbookError, QuotaExceeded
+from storage.jobs import Status
+
 CONTENT_CHARS_MAX = 2000
 """Of a message."""
 ALT_TEXT_CHARS_MAX = 1024
+COUNTED_MS_MIN = 60_000
+"""A shorter wait is over before anybody has read of it."""
 
 _MARKS = re.compile(r"[\\*_~|`<\[\]]|:(?=//)")
 _INVITES = re.compile(r"\b(discord(?:app)?\.\w+|dsc\.gg)/", re.IGNORECASE)
@@ -36,6 +42,25 @@ def content(text: str, *, before: str = "", after: str = "") -> str:
 def small_print(text: str) -> str:
     """A line below a message, smaller than the rest."""
     return f"\n-# {inert(text)}" if text else ""
+
+
+def countdown(sentence: str, at_ms: int) -> str:
+    """The same with a moment in its {when}, which Discord itself keeps true, in each reader's own language."""
+    return "\n-# " + inert(sentence).format(when=f"<t:{at_ms // 1000}:R>")
+
+
+def begins(status: Status, now_ms: int) -> str:
+    """When a film that waits will be begun; empty where nobody knows, or where it is a matter of moments."""
+    if status.wait_ms is None or status.wait_ms < COUNTED_MS_MIN:
+        return ""
+    return countdown(table(status.member.locale).discord.begins, now_ms + status.wait_ms)
+
+
+def back(error: FlipbookError, locale: str) -> str:
+    """When a quota that is too small for a film will do; empty for every other refusal."""
+    if not isinstance(error, QuotaExceeded) or error.back_at_ms is None:
+        return ""
+    return countdown(table(locale).discord.enough, error.back_at_ms)
 
 
 def _line_start(found: re.Match[str]) -> str:

@@ -24,6 +24,7 @@ EMOJI = {
     Action.EXTEND: "➕",
     Action.CANCEL: "✖️",
     Action.RETRY: "🔁",
+    Action.SHORTER: "✂️",
     Action.DELETE: "🗑",
     Action.HIDE: "🙈",
 }

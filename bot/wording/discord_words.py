@@ -88,6 +88,12 @@ class DiscordWords:
     lost_before_accepted: str
     """The bot was killed between the acknowledgement and the commit."""
 
+    # Below a sentence; {when} is a moment that Discord words and keeps true itself: "in 11 minutes"
+    begins: str
+    """{when}: of a film that waits."""
+    enough: str
+    """{when}: of a member's quota, enough for the film that was refused."""
+
     # Answers that only one member sees
     asked: str
     """{request_id}: accepted; its status is a message of its own."""

@@ -63,6 +63,7 @@ TABLE = Table(
         Action.EDIT: "Other words",
         Action.CANCEL: "Cancel",
         Action.RETRY: "Try again",
+        Action.SHORTER: "Try shorter",
         Action.DELETE: "Delete",
         Action.HIDE: "Hide",
     },
@@ -178,6 +179,8 @@ TABLE = Table(
         broken="⚠️ Something went wrong on the host. Nothing was charged; please try again.",
         lost_before_accepted="🔌 The host was restarted before this was taken down. "
         "Nothing was charged; please ask once more.",
+        begins="Begins {when}",
+        enough="Enough for this film is back {when}",
         asked="🎬 Taken down as film {request_id}.",
         deleted="🗑️ Film {request_id} is deleted.",
         hidden="🙈 Film {request_id} is covered now.",
@@ -234,6 +237,7 @@ TABLE = Table(
         hidden="🙈 Film {request_id} is covered now.",
         hide_counted="🙈 Noted. Film {request_id} is covered once enough members wish it.",
         posted_again="Film {request_id} is posted again.",
+        again_refused="Telegram does not let me send film {request_id} here.",
         link_code="🔗 Your code: {code}\nSend it on Discord with /link within {minutes} minutes. Then both accounts "
         "are one: one quota, one history. Give it to nobody. If you have a code from Discord, send /link and the "
         "code.",

@@ -68,6 +68,7 @@ TABLE = Table(
         Action.EDIT: "Altre parole",
         Action.CANCEL: "Annulla",
         Action.RETRY: "Riprova",
+        Action.SHORTER: "Riprova più breve",
         Action.DELETE: "Elimina",
         Action.HIDE: "Nascondi",
     },
@@ -208,6 +209,8 @@ TABLE = Table(
         broken="⚠️ Qualcosa è andato storto sull'host. Nulla è stato addebitato; riprova.",
         lost_before_accepted="🔌 L'host è stato riavviato prima che la richiesta fosse annotata. "
         "Nulla è stato addebitato; chiedi di nuovo.",
+        begins="Inizia {when}",
+        enough="Per questo filmato ce n'è di nuovo abbastanza {when}",
         asked="🎬 Annotato come filmato {request_id}.",
         deleted="🗑️ Il filmato {request_id} è eliminato.",
         hidden="🙈 Il filmato {request_id} ora è coperto.",
@@ -264,6 +267,7 @@ TABLE = Table(
         hidden="🙈 Il filmato {request_id} ora è coperto.",
         hide_counted="🙈 Annotato. Il filmato {request_id} si copre quando lo vogliono abbastanza membri.",
         posted_again="Il filmato {request_id} è ripubblicato.",
+        again_refused="Telegram non mi lascia inviare qui il filmato {request_id}.",
         link_code="🔗 Il tuo codice: {code}\nInvialo su Discord con /link entro {minutes} minuti. Poi i due account "
         "sono uno: una sola quota, una sola cronologia. Non darlo a nessuno. Se hai un codice di Discord, invia /link "
         "e il codice.",

@@ -59,6 +59,8 @@ class TelegramWords:
     """{request_id}"""
     posted_again: str
     """{request_id}"""
+    again_refused: str
+    """{request_id}"""
     link_code: str
     """{code}, {minutes}"""
     link_done: str

@@ -7,7 +7,7 @@ from pathlib import Path
 from bot.chat import Action, View
 from bot.wording import durations, table
 from bot.wording.table import Table
-from storage.jobs import FilmParams, JobState, Phase, Schedule, Status
+from storage.jobs import FilmParams, JobState, Phase, Schedule, Status, section_count
 from storage.models import MODELS
 
 PROMPT_SHOWN_CHARS = 120
@@ -18,7 +18,7 @@ ACTIONS: dict[JobState, tuple[Action, ...]] = {
     JobState.QUEUED: (Action.CANCEL,),
     JobState.RUNNING: (Action.CANCEL,),
     JobState.DONE: (Action.REROLL, Action.EDIT, Action.EXTEND, Action.DELETE, Action.HIDE),
-    JobState.FAILED: (Action.RETRY,),
+    JobState.FAILED: (Action.RETRY, Action.SHORTER),
     JobState.CANCELLED: (),
     JobState.EXPIRED: (Action.RETRY,),
 }
@@ -30,7 +30,7 @@ def status_view(status: Status, *, preview: Path | None = None) -> View:
     return View(
         text=_text(words, status),
         status=status,
-        actions=(Action.RETRY,) if status.film_lost else ACTIONS[status.state],
+        actions=_actions(status),
         media=preview,
         alt_text=_alt_text(words, status.params) if preview else "",
     )
@@ -85,6 +85,15 @@ def model_note(words: Table, model: str) -> str:
     card = MODELS.get(model)
     note = words.model_notes.get(model) or (card.note if card else "")
     return words.model_note.format(model=model, note=note) if note else ""
+
+
+def _actions(status: Status) -> tuple[Action, ...]:
+    if status.film_lost:
+        return (Action.RETRY,)
+    offered = ACTIONS[status.state]
+    # Of one part there is no shorter film.
+    shortest = section_count(status.params.duration_ms) == 1
+    return tuple(action for action in offered if not (shortest and action is Action.SHORTER))
 
 
 def _text(words: Table, status: Status) -> str:

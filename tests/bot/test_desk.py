@@ -234,6 +234,16 @@ async def test_a_film_that_ended_without_a_result_can_be_tried_again_with_the_sa
         await desk.retry(again.request_id, asker(idem="click:2"))
 
 
+@pytest.mark.parametrize(("seconds", "half_ms"), [("5", 2500), ("0.7", 500)])
+async def test_a_film_that_failed_can_be_tried_half_as_long(room: Bench, seconds: str, half_ms: int) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish(seconds=seconds))).status
+    await desk.cancel(first.request_id, MIA)
+    again = (await desk.retry(first.request_id, asker(), shorter=True)).status
+    assert again.params == replace(first.params, duration_ms=half_ms)
+    assert again.charged_ms == half_ms
+
+
 async def test_a_cancelled_film_in_the_queue_gives_everything_back(room: Bench) -> None:
     desk = desk_of(room)
     first = (await desk.submit(wish())).status

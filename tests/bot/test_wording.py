@@ -129,7 +129,9 @@ def test_an_expired_film_says_how_long_it_waited() -> None:
 def test_what_can_be_done_follows_the_state() -> None:
     assert {state: len(actions) for state, actions in ACTIONS.items()}.keys() == set(JobState)
     assert status_view(QUEUED).actions == status_view(RUNNING).actions == (Action.CANCEL,)
-    assert status_view(FAILED).actions == status_view(EXPIRED).actions == (Action.RETRY,)
+    assert status_view(FAILED).actions == (Action.RETRY, Action.SHORTER)
+    one_part = replace(FAILED, params=replace(PARAMS, duration_ms=1200))
+    assert status_view(one_part).actions == status_view(EXPIRED).actions == (Action.RETRY,)
     assert status_view(CANCELLED).actions == ()
 
 

@@ -13,7 +13,7 @@ from discordkit.site import Site, fox, home, member, site
 from PIL import Image
 
 from storage.errors import UnknownRequest
-from storage.jobs import JobState, Member
+from storage.jobs import Failure, JobState, Member
 
 
 @pytest.fixture
@@ -128,6 +128,19 @@ async def test_buttons_reroll_retry_extend_and_edit(here: Site) -> None:
     await here.shows(last, "✖️")
     kinds = [(await here.status(number)).kind.value for number in (2, 3, 4)]
     assert kinds == ["reroll", "extend", "reroll"]
+
+
+async def test_a_film_that_failed_is_tried_again_or_shorter(here: Site) -> None:
+    status = await here.asked(seconds=4.8)
+    job = await here.work.start()
+    await here.work.store.fail(job.claim, Failure(code="out_of_memory", sentence="The card ran out of memory."))
+    await here.shows(status, "⚠️ The card ran out of memory. Nothing charged.")
+    pressed = here.mia.click(status, "Try shorter")
+    await here.kit.until(lambda: pressed.followups)
+    shorter = await here.kit.posted(here.room, lambda message: "2.4 s" in message.content, after=status.id)
+    here.ben.click(status, "Try again")
+    await here.kit.posted(here.room, lambda message: "4.8 s" in message.content, after=shorter.id)
+    assert [(await here.status(number)).member.name for number in (2, 3)] == ["Mia", "Ben"]
 
 
 async def test_only_the_requester_or_a_moderator_cancels(here: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -73,11 +74,17 @@ def notes(here: Site) -> list[dict[str, object]]:
         ({"seed": -1}, "seed"),
         ({"seed": 2**32}, "seed"),
         ({"prompt": "x" * 201}, "201 characters"),
-        ({"seconds": 20.5}, "20 s"),
+        ({"seconds": 20.5}, "try 20 s"),
     ],
 )
 async def test_options_that_cannot_be(here: Site, options: dict[str, object], words: str) -> None:
     await refused_in_private(here, here.ask(**options), words)
+
+
+async def test_a_quota_that_is_used_up_says_when_it_is_back(here: Site) -> None:
+    await here.asked(seconds=20)
+    answer = await here.kit.answer(here.ask(seconds=5))
+    assert re.search(r"come back in about .*\n-# Enough for this film is back <t:\d+:R>$", answer.content)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pytest
 from botkit.house import png
 from chatkit.discord import Discord
 from discordkit.site import Site, site
+
+from storage.jobs import Failure, Section
 
 
 @pytest.fixture
@@ -20,10 +24,10 @@ async def here(tmp_path: Path) -> AsyncIterator[Site]:
 async def test_a_message_shows_every_state_until_the_film_stands(here: Site) -> None:
     status = await here.asked(seconds=2.4)
     job = await here.work.start()
-    await here.shows(status, "starting")
+    await here.shows(status, "Warming up")
     preview = here.work.media.put_bytes(png((0, 120, 0)), ".png")
     await here.work.report(job, section=0, preview=preview)
-    await here.shows(status, "art 1 of 2")
+    await here.shows(status, "Part 1 of 2")
     await here.kit.until(lambda: len(status.attachments) == 1)
     assert status.attachments[0].filename == "film-1.png"
     assert "the fox" in status.attachments[0].description
@@ -32,3 +36,18 @@ async def test_a_message_shows_every_state_until_the_film_stands(here: Site) -> 
     film = await here.kit.posted(here.room, lambda message: len(message.attachments) == 2)
     await here.gone(status)
     assert film.content.count("0:0") == 1
+
+
+async def test_a_wait_counts_down_by_itself(here: Site) -> None:
+    await here.asked(seconds=0.5)
+    job = await here.work.start()
+    checkpoint = here.work.media.put_bytes(b"slow", ".ckpt")
+    await here.work.store.save_section(job.claim, Section(index=0, checkpoint=checkpoint, gpu_ms=600_000))
+    await here.work.store.fail(job.claim, Failure(code="out_of_memory", sentence="The card ran out of memory."))
+    await here.asked(here.ben, seconds=0.5)
+    status = await here.asked(seconds=0.5)
+    counted = re.search(r"\n-# Begins <t:(\d+):R>$", status.content)
+    wait_ms = (await here.status(3)).wait_ms
+    assert counted
+    assert wait_ms is not None
+    assert abs(int(counted[1]) - time.time() - wait_ms / 1000) < 5

@@ -9,7 +9,7 @@ import pytest
 from chatkit.discord import Discord, Hold
 from discordkit.site import Site, fox, site
 
-from storage.jobs import JobState
+from storage.jobs import JobState, RequestKind
 
 USER = ("GET", "/users/{user_id}")
 
@@ -64,3 +64,21 @@ async def test_a_press_in_a_new_session_is_a_new_press(here: Site) -> None:
     here.ben.react(film, "🔁")
     await here.kit.posted(here.room, lambda message: "🎬" in message.content, after=again.id)
     assert (await here.status(3)).parent_id == 1
+
+
+async def test_a_plus_goes_on_from_the_last_frame_for_its_requester(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    here.ben.react(film, "➕")
+    refusal = await here.kit.posted(here.room, lambda message: "belongs to someone else" in message.content)
+    assert refusal.mentions == [here.ben.user]
+    # Two signs of one member on one message are two wishes.
+    here.mia.react(film, "🔁")
+    here.mia.react(film, "➕")
+
+    async def both_wait() -> bool:
+        return len(await here.work.store.queue(limit=5)) == 2
+
+    await here.settled(both_wait)
+    found = [await here.status(number) for number in (2, 3)]
+    assert {(status.kind, status.parent_id) for status in found} == {(RequestKind.REROLL, 1), (RequestKind.EXTEND, 1)}
