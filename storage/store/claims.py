@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, ScalarSelect, insert, select, update
+from sqlalchemy import Connection, ScalarSelect, delete, insert, select, update
 
 from storage.dispatch.turn import may_begin
 from storage.documents import blob_row, read_blob, read_params, result_blobs, write_result
@@ -70,7 +70,9 @@ def beat(db: Connection, terms: Terms, claim: Claim) -> Wish:
 
 
 def save_section(db: Connection, claim: Claim, new: Section) -> None:
-    """Add the next section, or draw one of an earlier attempt anew. Saving the same one again changes nothing.
+    """Add the next section, or draw one of an earlier attempt anew, which ends the film so far.
+
+    Saving the same one again changes nothing.
 
     A gap, or another section where this attempt has saved one, is the worker's mistake (ValueError).
     """
@@ -83,8 +85,10 @@ def save_section(db: Connection, claim: Claim, new: Section) -> None:
             return
         if old.epoch == entry.epoch:
             raise ValueError(f"section {new.index} of request {entry.id} is already stored and differs")
-        # The earlier attempt's checkpoint was damaged, or of other weights: the film goes on with the new one.
+        # The earlier attempt's checkpoint was damaged, or of other weights: the film goes on with the new one, and
+        # without those that went on from the old one.
         db.execute(update(section).where(here).values(epoch=entry.epoch, gpu_ms=new.gpu_ms, **blob_row(new.checkpoint)))
+        db.execute(delete(section).where(section.c.request_id == entry.id, section.c.idx > new.index))
         return
     if new.index != done or new.index >= entry.sections:
         raise ValueError(f"section {new.index} of request {entry.id} does not follow {done} of {entry.sections}")

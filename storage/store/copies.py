@@ -39,13 +39,9 @@ def forget(db: Connection, ref: MessageRef) -> None:
 
 def stands_in(db: Connection, request_id: int, place: Place) -> bool:
     """Whether a copy of this film stands in that very room."""
-    return stand(db, request_id, *in_room(place))
-
-
-def stand(db: Connection, request_id: int, *where: ColumnElement[bool]) -> bool:
-    """Whether there is a copy, or one of those."""
     copy = chat_message.c.request_id == request_id, chat_message.c.kind == MessageKind.COPY
-    return db.execute(select(chat_message.c.kind).where(*copy, *where).limit(1)).one_or_none() is not None
+    query = select(chat_message.c.kind).where(*copy, *in_room(place))
+    return db.execute(query.limit(1)).one_or_none() is not None
 
 
 def in_room(place: Place) -> tuple[ColumnElement[bool], ...]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from storage.errors import RequestRejected, Rule
 from storage.jobs import JobState, Member, MessageRef, Place, RequestKind
 from storage.schema import chat_message, hide_vote, identity, in_state, request
-from storage.store import copies, removals
+from storage.store import copies, outbox, removals
 from storage.store.books import announce
 from storage.store.members import identify, made_in, person_of, unknown
 from storage.store.retention import forget_files
@@ -91,12 +91,13 @@ def hide(
     now_ms = terms.clock.now_ms()
     if not everyone and entry.person_id != person_of(db, by) and _vote(db, request_id, by, now_ms) < votes:
         return
-    # A revision without a change of state: the relay shows it as it shows any other, where there is a chat to show it.
-    shown = row.unreached_ms is None or copies.stand(db, request_id)
-    rev = entry.rev + shown
+    # A revision without a change of state: the relay shows it as it shows any other.
+    rev = entry.rev + 1
     db.execute(update(request).where(request.c.id == request_id).values(hidden_ms=now_ms, rev=rev))
-    if shown:
-        announce(db, request_id, rev, entry.state, now_ms)
+    announce(db, request_id, rev, entry.state, now_ms)
+    if row.unreached_ms is not None:
+        # It stands nowhere but in copies, and perhaps in none. One that is on its way brings an older revision with it.
+        outbox.sent(db, terms.clock, request_id, rev)
 
 
 def _vote(db: Connection, request_id: int, by: Member, now_ms: int) -> int:

@@ -11,6 +11,7 @@ from storagekit.films import LEO, MIA, begin, blob, draw_all, drawn, film, finis
 from storage.database import Database
 from storage.dispatch.embedded import EmbeddedDispatch
 from storage.errors import StaleClaim
+from storage.invariants import violations
 from storage.jobs import Claim, Failure, Job, JobState, Wish
 from storage.settings import QueueSettings, QuotaSettings
 from storage.store import Store
@@ -97,6 +98,22 @@ async def test_a_later_attempt_may_draw_a_section_of_an_earlier_one_anew(store: 
     await store.save_section(again.claim, anew)
     await store.release(again.claim)
     assert (await begin(store)).sections == (anew,)
+
+
+async def test_what_followed_a_section_that_is_drawn_anew_is_drawn_anew_too(store: Store, database: Database) -> None:
+    """It went on from latents that are gone: a film made of both would be nobody's."""
+    await store.submit(wish("a", duration_ms=3600))
+    job = await begin(store)
+    await draw_all(store, job)
+    await store.release(job.claim)
+    again = await begin(store)
+    anew = drawn(Claim(request_id=99, epoch=1), 1)
+    await store.save_section(again.claim, anew)
+    assert await violations(database, None) == []
+    with pytest.raises(ValueError, match="2 of 3 sections"):
+        await store.complete(again.claim, film(1))
+    await store.release(again.claim)
+    assert (await begin(store)).sections == (drawn(job, 0), anew)
 
 
 async def test_released_job_goes_on_where_it_stopped_and_keeps_its_place(store: Store) -> None:

@@ -91,6 +91,24 @@ async def test_a_copy_of_a_film_that_its_own_chat_never_took_is_covered_too(stor
     assert await violations(database, None) == []
 
 
+async def test_a_copy_that_was_under_way_is_covered_also_where_no_other_message_stands(
+    store: Store, database: Database
+) -> None:
+    await store.submit(wish("a"))
+    done = await finish(store, await begin(store))
+    await store.unreachable(1, done.rev)
+    assert (await store.hide(1, by=MIA, votes=9)).hidden
+    assert await store.outbox_due() == []
+    assert await violations(database, None) == []
+    await store.copy_posted(1, COPY, done.rev)
+    [item] = await store.outbox_due()
+    assert (item.film_ref, item.copies, item.status.hidden) == (None, (COPY,), True)
+    await store.copy_posted(1, COPY, item.rev)
+    await store.outbox_sent(1, item.rev)
+    assert await store.outbox_due() == []
+    assert await violations(database, None) == []
+
+
 async def test_a_deleted_film_is_taken_away_wherever_it_stands(
     store: Store, clock: ManualClock, database: Database
 ) -> None:
