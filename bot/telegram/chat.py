@@ -2,7 +2,8 @@
 
 Telegram knows no nonces: a call whose answer is lost may have been done. So nothing here repeats a call by itself, and
 the one message that must never stand twice, the film, is made of a line whose number is committed before the film goes
-into it. Filling the line again shows the same film again, in the same message.
+into it. Filling the line again shows the same film again, in the same message. How the relay's tries at one message
+are kept from leaving many, `doubts.py` says.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bot.desk import Desk
 from bot.telegram import errors
 from bot.telegram.budget import Priority
 from bot.telegram.controls import keyboard
+from bot.telegram.doubts import Doubts
 from bot.telegram.errors import TooLarge, says, translate
 from bot.telegram.layout import FilmMedia, film_line, film_media, preview_media, reply_to
 from bot.telegram.memory import Memory, Shown
@@ -53,6 +55,7 @@ class TelegramChat:
         self._refresh_s = refresh_s
         self._bot: ExtBot[Priority] | None = None
         self._memory = Memory()
+        self._doubts = Doubts()
 
     @property
     def platform(self) -> str:
@@ -77,14 +80,14 @@ class TelegramChat:
             # that is posted only to go again helps nobody.
             return MessageRef(platform=self.platform, chat_id=place.chat_id, message_id=NOWHERE)
         origin = read_origin(view.status.origin)
-        async with self._telling(place.chat_id, moved=_later()) as bot:
+        async with self._making(place, origin, nonce) as bot:
             message = await self._post(bot, place, view, origin)
         return self._ref(message, Shown(plain=not message.photo, text=view.text, actions=view.actions))
 
     async def edit(self, ref: MessageRef, view: View) -> None:
         if view.status.state.terminal and view.media is not None:
             # A film that is covered now.
-            await self._fill(ref, view.status.place, view)
+            await self._fill(ref, view)
             return
         if ref.message_id == NOWHERE:
             raise MessageGone
@@ -109,13 +112,13 @@ class TelegramChat:
 
     async def deliver(self, place: Place, view: View, *, nonce: str, slip: Slip) -> MessageRef:
         """A line that calls its requester, then the film in its place."""
-        line = slip.begun or await self._begin(place, view, slip)
+        line = slip.begun or await self._begin(place, view, nonce, slip)
         try:
-            await self._fill(line, place, view)
+            await self._fill(line, view)
         except MessageGone:
             # Somebody took the line away, or the group has become another one.
-            line = await self._begin(place, view, slip)
-            await self._fill(line, place, view)
+            line = await self._begin(place, view, nonce, slip)
+            await self._fill(line, view)
         return line
 
     async def remove(self, ref: MessageRef) -> None:
@@ -187,6 +190,15 @@ class TelegramChat:
         except TelegramError as exc:
             raise translate(exc) from exc
 
+    @asynccontextmanager
+    async def _making(self, place: Place, origin: Origin, nonce: str) -> AsyncGenerator[ExtBot[Priority]]:
+        """As `_telling`, for a call that makes a message."""
+        async with (
+            self._telling(place.chat_id, moved=_later()) as bot,
+            self._doubts.making(bot, nonce, int(place.chat_id), origin.topic),
+        ):
+            yield bot
+
     async def _post(self, bot: ExtBot[Priority], place: Place, view: View, origin: Origin) -> Message:
         chat_id, text, markup = int(place.chat_id), inert(view.text), keyboard(view)
         common: dict[str, Any] = {
@@ -215,11 +227,11 @@ class TelegramChat:
             **common,
         )
 
-    async def _begin(self, place: Place, view: View, slip: Slip) -> MessageRef:
+    async def _begin(self, place: Place, view: View, nonce: str, slip: Slip) -> MessageRef:
         """The line, committed. A call whose answer is lost leaves an orphan line at worst, never a second film."""
         origin = read_origin(view.status.origin)
         told = film_line(view)
-        async with self._telling(place.chat_id, moved=_later()) as bot:
+        async with self._making(place, origin, nonce) as bot:
             message = await bot.send_message(
                 int(place.chat_id),
                 told.text,
@@ -232,10 +244,11 @@ class TelegramChat:
         await slip.begin(line)
         return line
 
-    async def _fill(self, line: MessageRef, place: Place, view: View) -> None:
+    async def _fill(self, line: MessageRef, view: View) -> None:
         """Put the film into its message, as large as Telegram takes it."""
         form = await self.form(view.status)
-        async with Ladder(view, bytes_max=self._upload_bytes_max, form=form) as ladder:
+        folder = self._settings.data.folder
+        async with Ladder(view, bytes_max=self._upload_bytes_max, form=form, data_folder=folder) as ladder:
             while True:
                 parcel = await ladder.rung()
                 media = await film_media(parcel, view)

@@ -53,7 +53,8 @@ class Inbox:
         who = _whose(update)
         task = asyncio.create_task(self._deal(update, self._turns.get(who)), name=f"update {number}")
         self._open[number] = task
-        self._next = number + 1 if self._next is None else max(self._next, number + 1)
+        # The newest, not the highest: after a silent week Telegram counts on from any number.
+        self._next = number + 1
         self._turns[who] = task
         task.add_done_callback(lambda done: self._dealt(number, who, done))
         return task

@@ -127,6 +127,20 @@ async def test_a_slow_download_holds_up_nobody_else(tmp_path: Path) -> None:
         assert any("photo" in update.get("message", {}) for update in kit.feed.pending)
 
 
+async def test_updates_that_are_numbered_anew_are_heard_and_acknowledged(tmp_path: Path) -> None:
+    """After a silent week Telegram counts on from any number; an offset that only rises would acknowledge nothing."""
+    async with TelegramKit.open() as kit, site(tmp_path / "data", kit) as here:
+        await here.asked()
+        await kit.settled()
+        kit.feed.renumber(1_000)
+        await here.asked(here.ben)
+        await kit.settled()
+        polls = len(kit.called("getUpdates"))
+        await here.asked(here.ben)
+        await kit.settled()
+        assert len(kit.called("getUpdates")) < polls + 20
+
+
 async def test_reactions_older_than_ten_minutes_are_let_go(tmp_path: Path) -> None:
     async with TelegramKit.open() as kit:
         async with site(tmp_path / "data", kit) as here:

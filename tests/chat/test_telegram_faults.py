@@ -35,6 +35,24 @@ async def test_a_bad_gateway_on_the_way_to_the_film(here: Site, method: str, aft
     assert len(lines) == (method == "sendMessage" and after_work)
 
 
+async def test_answers_that_are_lost_for_long_leave_one_status_and_one_line_at_most(here: Site) -> None:
+    """Telegram works, and nothing that it says arrives: whatever is tried again would stand once more."""
+    here.kit.faults.add(faults.bad_gateway("*", after_work=True, times=1_000, chat_id=here.cave.id))
+    here.mia.sends_photo(here.cave, samples.picture(), ASK)
+    await here.kit.until(lambda: here.kit.called("sendChatAction"))
+    here.kit.faults.clear()
+    await here.says(here.cave, "Queued", besides=set(here.cave.from_bot))
+    assert len(here.cave.from_bot) == 2
+    here.kit.faults.add(faults.bad_gateway("*", after_work=True, times=1_000, chat_id=here.cave.id))
+    await here.work.draw_next()
+    before = len(here.kit.called("sendChatAction"))
+    await here.kit.until(lambda: len(here.kit.called("sendChatAction")) > before)
+    here.kit.faults.clear()
+    await here.film()
+    await here.quiet(1)
+    assert sorted(message.kind for message in here.cave.from_bot) == ["animation", "photo", "text"]
+
+
 @pytest.mark.parametrize("method", ["sendPhoto", "getFile", "getUpdates", "answerCallbackQuery"])
 async def test_a_line_that_breaks_is_gone_on_with(here: Site, method: str) -> None:
     here.kit.faults.add(faults.abort(method))

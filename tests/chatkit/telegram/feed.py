@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NOT_BY_DEFAULT = ("chat_member", "message_reaction", "message_reaction_count")
 FIRST_ID = 70_000_000
+AHEAD_MAX = 10
+"""An offset that is further beyond the last update confirms nothing, and is answered from the first one on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,10 @@ class Feed:
         self._tell()
         return len(again)
 
+    def renumber(self, next_id: int) -> None:
+        """Count on from any number, as after a week without updates."""
+        self._next_id = next_id
+
     async def poll(self, *, offset: int, limit: int, timeout_s: float, allowed: list[str] | None) -> list[Json]:
         """getUpdates. The newest poller wins: one that waits already gets a 409."""
         if self.webhook:
@@ -106,6 +112,8 @@ class Feed:
     def _confirm(self, offset: int) -> None:
         if offset < 0:  # "the last -offset of them; all earlier ones are forgotten"
             offset = self.pending[max(offset, -len(self.pending))]["update_id"] if self.pending else 0
+        if offset > self._next_id + AHEAD_MAX:
+            return
         self._confirmed += [update for update in self.pending if update["update_id"] < offset]
         self.pending = [update for update in self.pending if update["update_id"] >= offset]
 
