@@ -47,12 +47,12 @@ async def _scenes(folder: Path) -> dict[str, tuple[str, int]]:
             preview = here.work.media.put_bytes(await asyncio.to_thread(pictures._gif, 12), ".gif")
             await here.work.store.publish_progress(pictures._progress(job, preview))
             await kit.until(lambda: status.kind == "animation" and "Part" in status.text)
-            pages["telegram-part"] = page_of(here.cave, here.mia), 900
+            pages["telegram-part"] = page_of(here.cave, here.mia), 1010
             await pictures._finish(here, job)
             film = await here.film()
             here.ben.reacts(film, "⚡")
             await here.says(here.cave, "Queued")
-            pages["telegram-film"] = page_of(here.cave, here.mia), 1200
+            pages["telegram-film"] = page_of(here.cave, here.mia), 1590
     return pages
 
 
