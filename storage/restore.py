@@ -32,6 +32,7 @@ UNKNOWN_IDS = 1_000
 """Numbers left out where the old database cannot tell how many it gave away: a number means one film for ever."""
 _LAST_ID = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'request'"
 COMPANIONS = ("-wal", "-shm", "-journal")
+_WORK = ".restore-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,19 +97,19 @@ class _Replaced:
 
 def _replace(folder: Path, clock: Clock, wanted: Path | None) -> _Replaced:
     sqlite = choose_sqlite()
-    backup, passed_over = _choose(folder, wanted, sqlite)
     path = folder / FILE_NAME
-    aside = _new_folder(folder / f"aside-{stamp(clock)}")
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".restore-") as temporary:
+    for left in folder.glob(f"{_WORK}*"):
+        # Of one that was killed; the lock says that nobody is at work there.
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_WORK) as temporary:
         copy = Path(temporary) / FILE_NAME
-        shutil.copyfile(backup, copy)
-        _move_aside(path, aside)
-        gap, last_id = _gap(aside / FILE_NAME, copy, sqlite, Path(temporary))
+        backup, passed_over = _choose(folder, wanted, copy, sqlite)
+        gap, last_id = _gap(path, copy, sqlite, Path(temporary))
         _continue_numbers(copy, last_id, sqlite)
         sync_file(copy)
-        # In one step: a crash here leaves the old database or the new one, never none that would be made anew.
-        copy.replace(path)
-    sync_folder(folder)
+        aside = _new_folder(folder / f"aside-{stamp(clock)}")
+        _keep_aside(path, aside)
+        _put_in_place(copy, path, aside)
     return _Replaced(backup=backup, passed_over=passed_over, aside=aside, gap=gap)
 
 
@@ -124,44 +125,69 @@ def _new_folder(wanted: Path) -> Path:
             folder = wanted.with_name(f"{wanted.name}-{number}")
 
 
-def _choose(folder: Path, wanted: Path | None, sqlite: SQLite) -> tuple[Path, tuple[str, ...]]:
+def _choose(folder: Path, wanted: Path | None, copy: Path, sqlite: SQLite) -> tuple[Path, tuple[str, ...]]:
+    """The backup that serves, of which `copy` is one now."""
     if wanted is not None:
         if not wanted.is_file():
             raise DatabaseRefused(f"There is no backup {wanted}.")
-        if reason := _unfit(wanted, sqlite):
+        if reason := _unfit(wanted, copy, sqlite):
             raise DatabaseRefused(f"This backup cannot serve: {reason}")
         return wanted, ()
     passed_over: list[str] = []
     for path in reversed(every(folder / BACKUP_FOLDER)):
-        if (reason := _unfit(path, sqlite)) is None:
+        if (reason := _unfit(path, copy, sqlite)) is None:
             return path, tuple(passed_over)
         passed_over.append(f"{path.name}: {reason}")
     tried = f" ({'; '.join(passed_over)})" if passed_over else ""
     raise DatabaseRefused(f"There is no backup in {folder / BACKUP_FOLDER} that can serve{tried}: nothing was changed.")
 
 
-def _unfit(backup: Path, sqlite: SQLite) -> str | None:
+def _unfit(backup: Path, copy: Path, sqlite: SQLite) -> str | None:
     """Asked of a copy: opening a database may write beside it."""
-    with tempfile.TemporaryDirectory(prefix="flipbook-") as temporary:
-        copy = Path(temporary) / backup.name
-        shutil.copyfile(backup, copy)
-        reason = problem(copy, sqlite)
+    for companion in _companions(copy):
+        companion.unlink()
+    shutil.copyfile(backup, copy)
+    reason = problem(copy, sqlite)
     return None if reason is None else reason.partition(": `flipbook restore`")[0].replace(str(copy), str(backup))
 
 
-def _move_aside(path: Path, aside: Path) -> None:
-    """The old database with its journals. Its own name stays taken until the new one takes it."""
+def _companions(path: Path) -> list[Path]:
+    """Journals that lie beside a database now."""
+    return [journal for ending in COMPANIONS if (journal := path.with_name(path.name + ending)).exists()]
+
+
+def _keep_aside(path: Path, aside: Path) -> None:
+    """The old database with its journals, which stays in its place as well."""
     if path.exists():
         try:
             (aside / FILE_NAME).hardlink_to(path)
         except OSError:
             shutil.copy2(path, aside / FILE_NAME)
-    for ending in COMPANIONS:
-        companion = path.with_name(path.name + ending)
-        if companion.exists():
-            # Left where it is, it would be played back into the new database and ruin it.
-            companion.replace(aside / companion.name)
+            sync_file(aside / FILE_NAME)
+    for companion in _companions(path):
+        shutil.copy2(companion, aside / companion.name)
+        sync_file(aside / companion.name)
     sync_folder(aside)
+    sync_folder(aside.parent)
+
+
+def _put_in_place(copy: Path, path: Path, aside: Path) -> None:
+    """The new database for the old one; a crash leaves either of them whole, or a file that no bot opens.
+
+    A journal of the old one would be played back into the new one and ruin it, and without its journal the old one
+    would forget what it has promised. So there is a moment with neither, in which `flipbook restore` is asked for again.
+    """
+    if companions := _companions(path):
+        neither = copy.with_name("unfinished")
+        neither.write_text(f"`flipbook restore` was interrupted: run it again. What was here lies in {aside.name}.\n")
+        sync_file(neither)
+        neither.replace(path)
+        sync_folder(path.parent)
+        for companion in companions:
+            companion.unlink()
+        sync_folder(path.parent)
+    copy.replace(path)
+    sync_folder(path.parent)
 
 
 def _gap(old: Path, new: Path, sqlite: SQLite, temporary: Path) -> tuple[Gap, int]:
@@ -171,8 +197,8 @@ def _gap(old: Path, new: Path, sqlite: SQLite, temporary: Path) -> tuple[Gap, in
         (given,) = connection.execute(_LAST_ID).fetchone()
     if not old.exists():
         return Gap(), given
-    for path in old.parent.glob(f"{FILE_NAME}*"):
-        # Read from a copy: what lies aside stays as it was found.
+    for path in (old, *_companions(old)):
+        # Read from a copy: the old database stays as it was found.
         shutil.copyfile(path, temporary / f"old-{path.name}")
     accepted: list[int] = []
     changed: list[int] = []
