@@ -162,13 +162,21 @@ def pip(*arguments):
 
 def hand_on(arguments):
     """Become the program (POSIX), or wait for it (Windows, whose exec leaves the console behind)."""
-    command = [str(PYTHON), *arguments]
+    # -P: a folder called "bot" where the person happens to stand must not be taken for ours.
+    command = [str(PYTHON), "-P", *arguments]
     if os.name != "nt":
         os.execv(command[0], command)
-    try:
-        return subprocess.call(command)
-    except KeyboardInterrupt:  # the child had it too and has already answered
-        return 130
+    return wait_for(command)
+
+
+def wait_for(command):
+    """The program's exit code. Ctrl-C is the program's affair: it had it too, and ends in its own time."""
+    with subprocess.Popen(command) as program:
+        while True:
+            try:
+                return program.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 def run_tests(pytest_arguments):

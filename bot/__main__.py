@@ -132,9 +132,12 @@ def parser() -> argparse.ArgumentParser:
 
 def _number(text: str) -> int:
     """A whole number that the database can hold."""
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if not 1 <= number < 2**63:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
+        raise argparse.ArgumentTypeError(f"“{text}” is no whole number from 1 on")
     return number
 
 

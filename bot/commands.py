@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bot import exits
 from bot.app import serve
@@ -125,8 +126,9 @@ def doctor(options: argparse.Namespace) -> int:
     else:
         grid = Table("", "Check", "Found", box=None, pad_edge=False)
         for check in checks:
-            grid.add_row("ok" if check.ok else "[bold red]!![/]", check.name, check.detail)
-        Console().print(grid)
+            grid.add_row("ok" if check.ok else Text("!!", style="bold red"), check.name, check.detail)
+        # Details hold paths: a folder called "[old]" is no colour.
+        Console().print(grid, markup=False)
     return exits.DONE if all(check.ok for check in checks) else exits.FAILED
 
 

@@ -21,6 +21,8 @@ class PictureFormat(Enum):
 
 ACCEPTED = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
 
+UNKNOWN = "a file of a kind that is not known here"
+
 _JPEG_SCANS_MAX = 100
 _JPEG_SEGMENTS_MAX = 10_000
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
@@ -119,10 +121,10 @@ def _text(data: bytes) -> str:
         # Not final: a character may be cut where the head ends.
         text = codecs.getincrementaldecoder("utf-8")().decode(head, final=len(data) <= len(head))
     except UnicodeDecodeError:
-        return "no kind of picture known here"
+        return UNKNOWN
     text = text.lstrip("\ufeff \t\r\n").lower()
     if "<svg" in text:
         return "an SVG drawing"
     if text.startswith(("<!doctype html", "<html")) or "<head" in text or "<body" in text:
         return "a web page"
-    return "text" if text.isprintable() or "\n" in text else "no kind of picture known here"
+    return "text" if text.isprintable() or "\n" in text else UNKNOWN

@@ -59,7 +59,6 @@ class LiveScreen:
         self._monotonic = monotonic
         self._view: View | None = None
         self._frames: list[HalfBlocks] = []
-        self._shown_preview: Path | None = None
         self._live = Live(
             self,
             console=console,

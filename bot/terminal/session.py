@@ -51,15 +51,16 @@ async def draw(settings: Settings, out: Path, ask: Ask, console: Console, clock:
     out = await asyncio.to_thread(make_out, out)
     await asyncio.to_thread(_require_weights, settings)
     async with open_house(settings, clock) as house:
-        accepted = await ask(house.desk)
-        request_id = accepted.status.request_id
-        live = console.is_terminal and not console.is_dumb_terminal and console.width >= LIVE_COLUMNS_MIN
-        with LiveScreen(console) if live else Lines(console) as screen:
-            for note in _notes(accepted):
-                screen.say(note)
-            chat = TerminalChat(screen, out)
-            presses = _Presses()
-            with on_stop(presses.press):
+        presses = _Presses()
+        # Before it is accepted: a Ctrl-C just after that would leave a film in the queue that nobody waits for.
+        with on_stop(presses.press):
+            accepted = await ask(house.desk)
+            request_id = accepted.status.request_id
+            live = console.is_terminal and not console.is_dumb_terminal and console.width >= LIVE_COLUMNS_MIN
+            with LiveScreen(console) if live else Lines(console) as screen:
+                for note in _notes(accepted):
+                    screen.say(note)
+                chat = TerminalChat(screen, out)
                 async with at_work(house, {PLATFORM: chat}, PATIENCE) as work:
                     try:
                         ending = await _see_through(house.desk, chat, request_id, work, presses, screen)
@@ -67,8 +68,8 @@ async def draw(settings: Settings, out: Path, ask: Ask, console: Console, clock:
                         # Nobody will draw it: it must not wait for whoever starts here next.
                         await house.desk.cancel(request_id, PERSON)
                         raise
-            for line in _closing(ending):
-                screen.say(line)
+                for line in _closing(ending):
+                    screen.say(line)
         return Outcome(status=await house.desk.status(request_id), ending=ending)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -14,10 +15,18 @@ import botkit
 import pytest
 from botkit.house import bench, gif, png
 from PIL import Image
+from rich.console import Console
 
 from bot.__main__ import main
+from bot.chat import Incoming
+from bot.desk import Accepted, Desk
 from bot.signals import on_stop
+from bot.terminal.chat import HOME, PERSON
+from bot.terminal.session import draw
+from bot.terminal.settings import try_settings
+from storage.clock import SystemClock
 from storage.film import probe
+from storage.jobs import JobState
 
 KIT = Path(botkit.__file__).parent
 STUB = os.pathsep.join((str(KIT / "stub"), str(KIT.parent)))
@@ -210,7 +219,8 @@ def test_a_mistyped_command_line_is_answered_in_one_sentence(
     with pytest.raises(SystemExit) as caught:
         main(line)
     assert caught.value.code == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    [sentence] = capsys.readouterr().err.splitlines()
+    assert "_" not in sentence  # such as the name of a function
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a console Ctrl-C cannot be sent to one process there")
@@ -316,6 +326,32 @@ def test_doctor_finds_a_film_that_is_no_longer_whole(
     asyncio.run(make())
     assert main(["doctor", "--data", str(tmp_path / "data"), "--out", str(tmp_path)]) == 1
     assert "!!" in capsys.readouterr().out
+
+
+def test_doctor_shows_paths_as_they_are(
+    tmp_path: Path, stub: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stub.setenv("COLUMNS", "400")
+    folder = tmp_path / "[old]" / "[bold]films[" / "]"
+    assert main(["doctor", "--data", str(folder)]) == 0
+    assert str(folder) in capsys.readouterr().out
+
+
+async def test_ctrl_c_while_a_film_is_accepted_cancels_it(fox: Path, tmp_path: Path, stub: pytest.MonkeyPatch) -> None:
+    stub.setenv("FLIPBOOK_STUB", "slow")
+    out = tmp_path / "out"
+
+    async def ask(desk: Desk) -> Accepted:
+        incoming = Incoming(idem="once", member=PERSON, place=HOME, picture=fox.read_bytes(), prompt="x")
+        accepted = await desk.submit(incoming)
+        signal.raise_signal(signal.SIGINT)
+        return accepted
+
+    settings = try_settings(None, out=out, data=None, model=None)
+    console = Console(file=io.StringIO())
+    async with asyncio.timeout(60):
+        outcome = await draw(settings, out, ask, console, SystemClock())
+    assert outcome.status.state is JobState.CANCELLED
 
 
 async def test_a_stop_signal_reaches_the_loop_and_the_old_handler_returns() -> None:
