@@ -6,7 +6,9 @@ Every press is answered: until then the button turns and turns.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from telegram import CallbackQuery, Message
 from telegram.error import BadRequest, TelegramError
@@ -20,7 +22,6 @@ from bot.telegram.front import PLATFORM, Front, Spot, member_of, ref
 from bot.telegram.text import ANSWER_CHARS_MAX, shortened
 from bot.wording.refusals import refusal
 from storage.errors import FlipbookError, RequestRejected
-from storage.jobs import MessageRef
 
 log = logging.getLogger(__name__)
 
@@ -79,33 +80,53 @@ async def _act(front: Front, query: CallbackQuery, spot: Spot, action: Action, n
         case Action.EDIT:
             await ask_for_words(front, spot, number)
             return ""
-        case Action.REROLL | Action.RETRY | Action.EXTEND:
+        case Action.REROLL | Action.RETRY | Action.SHORTER | Action.EXTEND:
             parent = await desk.status(number)
             asker = _asker(front, query, spot, origin=origin_of(parent, spot).text())
-            again = {Action.RETRY: desk.retry, Action.EXTEND: desk.extend}.get(action, desk.reroll)
-            accepted = await again(number, asker)
+            shorter = partial(desk.retry, shorter=True)
+            ways = {Action.RETRY: desk.retry, Action.SHORTER: shorter, Action.EXTEND: desk.extend}
+            accepted = await ways.get(action, desk.reroll)(number, asker)
             return own.asked.format(request_id=accepted.status.request_id)
 
 
 async def delete(front: Front, spot: Spot, number: int, *, moderator: bool) -> int:
-    """Let a film go and take its messages away. Returns how many stay."""
+    """Let a film go and take its messages away at once, so that the answer can say how many Telegram lets stand.
+
+    What cannot be reached now, or stands on another platform, the relay takes away.
+    """
     left = 0
     for message in await front.desk.delete(number, spot.member, everyone=moderator, place=spot.place):
+        if message.platform != PLATFORM:
+            continue
         try:
             left += not await front.chat.take_away(message)
-        except (ChatUnavailable, PlaceClosed, TelegramError) as exc:
+        except ChatUnavailable as exc:
+            log.info("a message is taken away later", extra={"reason": exc})
+        except (PlaceClosed, TelegramError) as exc:
             log.info("a message was not taken away", extra={"kind": type(exc).__name__})
             left += 1
     return left
 
 
 async def _again(front: Front, query: CallbackQuery, spot: Spot, number: int) -> str:
-    """The film as a new message here. Nothing is charged; the request's own messages stay what they are."""
+    """The film as a new message here, written down as a copy of it. Nothing is charged."""
     await front.standing.check_here(spot.chat_id, spot.words)
     view = await front.desk.film(number, _asker(front, query, spot))
     # As an answer to this press, not to the message that once asked for it.
     view = replace(view, status=replace(view.status, origin=origin_of(view.status, spot).text()))
-    await front.chat.deliver(spot.place, view, nonce=f"again.{query.id}", slip=Slip(begun=None, commit=_nothing))
+    slip = Slip(begun=None, commit=partial(front.desk.posted_again, view))
+    try:
+        copy = await front.chat.deliver(spot.place, view, nonce=f"again.{query.id}", slip=slip)
+    except (ChatUnavailable, PlaceClosed) as exc:
+        if slip.begun is not None:
+            with suppress(ChatUnavailable, PlaceClosed):
+                await front.chat.remove(slip.begun)
+        if isinstance(exc, ChatUnavailable):
+            raise
+        sentence = spot.words.telegram.again_refused.format(request_id=number)
+        raise RequestRejected(sentence, field="place") from exc
+    # Once more: what was covered while the film went into its line is to be covered again.
+    await front.desk.posted_again(view, copy)
     return spot.words.telegram.posted_again.format(request_id=number)
 
 
@@ -158,7 +179,3 @@ async def _answer(query: CallbackQuery, text: str, *, alert: bool = False) -> No
         await query.answer(shortened(text, ANSWER_CHARS_MAX) or None, show_alert=alert)
     except TelegramError as exc:
         log.info("a button was not answered", extra={"kind": type(exc).__name__})
-
-
-async def _nothing(_ref: MessageRef) -> None:
-    """A film that is posted again belongs to no request's messages."""

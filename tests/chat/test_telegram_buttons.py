@@ -9,7 +9,8 @@ import pytest
 from chatkit.telegram import Standing, TelegramKit
 from telegramkit.site import ASK, PROMPT, Site, is_film, labels, member, site
 
-from storage.jobs import JobState, RequestKind
+from bot.telegram.front import place
+from storage.jobs import Failure, JobState, RequestKind
 
 
 @pytest.fixture
@@ -65,6 +66,19 @@ async def test_a_film_is_extended_by_its_requester_alone(here: Site) -> None:
     here.mia.clicks(film, "Extend")
     await here.says(here.cave, "Queued")
     assert (await here.status(2)).kind is RequestKind.EXTEND
+
+
+async def test_a_film_that_failed_is_tried_again_or_shorter(here: Site) -> None:
+    status = await here.asked(caption="/animate the fox 4.8s")
+    job = await here.work.start()
+    await here.work.store.fail(job.claim, Failure(code="out_of_memory", sentence="The card ran out of memory."))
+    await here.kit.until(lambda: status.text == "⚠️ The card ran out of memory. Nothing charged.")
+    assert labels(status) == ["🔁 Try again", "✂️ Try shorter"]
+    here.mia.clicks(status, "Try shorter")
+    await here.says(here.cave, "2.4 s")
+    here.ben.clicks(status, "Try again")
+    await here.says(here.cave, "4.8 s")
+    assert [(await here.status(number)).member for number in (2, 3)] == [member(here.mia), member(here.ben)]
 
 
 async def test_deleting_takes_film_and_files_away(here: Site) -> None:
@@ -150,12 +164,15 @@ async def test_a_reaction_is_refused_in_private_and_once_an_hour(here: Site) -> 
     await here.says(here.ben.private, "I animate")
     await here.asked()
     film = await here.drawn()
-    await here.work.store.let_go(1, by=member(here.mia))
-    here.ben.reacts(film, "⚡")
-    here.ben.reacts(film)
-    here.ben.reacts(film, "⚡")
-    await here.kit.settled()
-    assert film in here.cave.from_bot
+    await here.work.submit(member=member(here.ben), place=place(here.cave.id), seconds=119.0)
+    for _ in range(2):
+        here.ben.reacts(film, "⚡")
+        here.ben.reacts(film)
+    refusal = await here.says(here.ben.private, "of video left")
+    here.ben.says(here.ben.private, "/quota")
+    await here.says(here.ben.private, "come back each day")
+    assert [it for it in here.ben.private.from_bot if "this film needs" in it.text] == [refusal]
+    assert len(await here.requests()) == 2
 
 
 async def test_forged_buttons_are_refused_and_answered(here: Site) -> None:
@@ -190,8 +207,6 @@ async def test_history_is_private_and_posts_a_film_again(here: Site) -> None:
     again = await here.film(here.mia.private)
     assert again is not film
     assert again.reply_to is page
-    click = here.mia.clicks(again, "⚡")
-    assert "no film" in (await here.kit.until(lambda: click.answer))["text"].lower()
     assert is_film(film)
 
 
