@@ -175,7 +175,7 @@ def _put_in_place(copy: Path, path: Path, aside: Path) -> None:
     """The new database for the old one; a crash leaves either of them whole, or a file that no bot opens.
 
     A journal of the old one would be played back into the new one and ruin it, and without its journal the old one
-    would forget what it has promised. So there is a moment with neither, in which `flipbook restore` is asked for again.
+    would forget what it has promised. So there is a moment with neither, in which a bot asks for `flipbook restore`.
     """
     if companions := _companions(path):
         neither = copy.with_name("unfinished")
