@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from bot.chat import Chat
 from bot.desk import Desk
+from bot.kept import clear_scratch
 from bot.platforms import platforms
 from bot.relay import Relay
 from bot.supervisor import Patience, Supervisor, engine_command
@@ -62,6 +63,7 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncGenerator[House]:
     folder = settings.data.folder
     await asyncio.to_thread(make_folder, folder)
     with hold(folder, "bot"):
+        await asyncio.to_thread(clear_scratch, folder)
         database = await Database.open(folder, settings.data.database)
         try:
             store = Store(database, clock=clock, queue=settings.queue, quota=settings.quota)

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from bot.chat import PlaceClosed, View
 from bot.encode import Copy, film_copy, gif_copy
+from bot.kept import scratch_folder
 from bot.lanes import aside
 from bot.wording import table
 from storage.errors import FilmFailed
@@ -57,7 +58,7 @@ class Ladder:
     platform said that it was too large.
     """
 
-    def __init__(self, view: View, *, bytes_max: int, form: Form) -> None:
+    def __init__(self, view: View, *, bytes_max: int, form: Form, data_folder: Path) -> None:
         """view: of a film that is done. bytes_max: what the platform takes in one message, as far as it is known."""
         if view.media is None:
             raise ValueError("a film without a film")
@@ -65,13 +66,14 @@ class Ladder:
         self._gif = view.gif
         self._words = table(view.status.member.locale)
         self._form: Form = form
+        self._data_folder = data_folder
         self._limit = int(AIM * bytes_max)
         self._offered = 0
         self._names = itertools.count()
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     async def __aenter__(self) -> Ladder:
-        self._scratch = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="flipbook-")
+        self._scratch = await asyncio.to_thread(scratch_folder, self._data_folder)
         return self
 
     async def __aexit__(

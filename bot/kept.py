@@ -6,6 +6,7 @@ All functions read or write whole files: call them in a thread.
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from bot.intake import Pictures
 from storage import film
 from storage.jobs import Blob, FilmParams, Result
 from storage.media import Media
+
+SCRATCH = "scratch"
+"""Below the data folder: what is made for a moment. Not among the system's own, which may lie in memory."""
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +53,23 @@ def still_kept(media: Media, params: FilmParams) -> bool:
     return all(media.keep(blob) for blob in blobs if blob is not None)
 
 
-def last_frame(media: Media, blob: Blob, folder: Path) -> Blob | None:
-    """The film's last frame as a picture, durable; None where the film is damaged or gone. folder: for scratch."""
+def clear_scratch(data_folder: Path) -> None:
+    """Take away what a bot that was killed had no time to. Only for whoever holds the data folder."""
+    shutil.rmtree(data_folder / SCRATCH, ignore_errors=True)
+
+
+def scratch_folder(data_folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder for one block."""
+    folder = data_folder / SCRATCH
+    folder.mkdir(exist_ok=True)
+    return tempfile.TemporaryDirectory(dir=folder)
+
+
+def last_frame(media: Media, blob: Blob, data_folder: Path) -> Blob | None:
+    """The film's last frame as a picture, durable; None where the film is damaged or gone."""
     if media.damaged(blob):
         return None
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".frame-") as scratch:
+    with scratch_folder(data_folder) as scratch:
         frame = Path(scratch) / "last.png"
         film.last_frame(media.path(blob), frame)
         return media.put_file(frame)

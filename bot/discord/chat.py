@@ -236,7 +236,7 @@ class DiscordChat:
     async def _climb(self, community_id: str, view: View, send: Callable[[list[discord.File], str], Awaitable[T]]) -> T:
         """Send the film's files, smaller ones each time Discord says that they are too large."""
         most, form = self.upload_bytes_max(community_id), self._settings.form(community_id)
-        async with Ladder(view, bytes_max=most, form=form) as ladder:
+        async with Ladder(view, bytes_max=most, form=form, data_folder=self._settings.data.folder) as ladder:
             while True:
                 parcel = await ladder.rung()
                 try:

@@ -18,6 +18,7 @@ from botkit.statuses import DONE, MIA
 from bot.chat import PlaceClosed, View
 from bot.delivery import AIM, BYTES_MIN, Ladder, Parcel, TooLarge
 from bot.encode import film_copy
+from bot.kept import SCRATCH, clear_scratch
 from bot.wording.views import film_view
 from storage.errors import FilmFailed
 from storage.film import probe, write_gif
@@ -50,9 +51,14 @@ def grainy(tmp_path_factory: pytest.TempPathFactory) -> View:
     return film_view(DONE, film=film, gif=gif)
 
 
+def ladder_of(view: View, *, bytes_max: int, form: str) -> Ladder:
+    assert view.media is not None
+    return Ladder(view, bytes_max=bytes_max, form=form, data_folder=view.media.parent)  # type: ignore[arg-type]
+
+
 async def first(view: View, bytes_max: int, form: str, reads: list[int] | None = None) -> Parcel:
     """The first rung; reads: filled with the size and the frames of each file while it is there."""
-    async with Ladder(view, bytes_max=bytes_max, form=form) as ladder:  # type: ignore[arg-type]
+    async with ladder_of(view, bytes_max=bytes_max, form=form) as ladder:
         parcel = await ladder.rung()
         assert sum(path.stat().st_size for path in parcel.files) <= AIM * bytes_max
         if reads is not None:
@@ -94,7 +100,7 @@ async def test_a_film_too_large_loses_quality_first_and_no_frame(grainy: View, f
 async def test_then_it_gets_smaller_and_says_so_in_the_members_language(grainy: View) -> None:
     italian = replace(DONE, member=replace(MIA, locale="it"))
     view = replace(grainy, status=italian)
-    async with Ladder(view, bytes_max=12_000, form="mp4") as ladder:
+    async with ladder_of(view, bytes_max=12_000, form="mp4") as ladder:
         parcel = await ladder.rung()
         info = probe(parcel.files[0])
         assert info.byte_count <= AIM * 12_000
@@ -108,7 +114,7 @@ async def test_each_refusal_brings_something_smaller_until_nothing_is_left(grain
     folders: set[Path] = set()
 
     async def descend() -> None:
-        async with Ladder(grainy, bytes_max=60_000, form="both") as ladder:
+        async with ladder_of(grainy, bytes_max=60_000, form="both") as ladder:
             while True:
                 parcel = await ladder.rung()
                 sizes.append(sum(path.stat().st_size for path in parcel.files))
@@ -124,7 +130,7 @@ async def test_each_refusal_brings_something_smaller_until_nothing_is_left(grain
 
 
 async def test_a_refusal_of_both_leaves_the_film(grainy: View) -> None:
-    async with Ladder(grainy, bytes_max=10 * MIB, form="both") as ladder:
+    async with ladder_of(grainy, bytes_max=10 * MIB, form="both") as ladder:
         assert (await ladder.rung()).files == (grainy.media, grainy.gif)
         ladder.refused()
         assert (await ladder.rung()).files == (grainy.media,)
@@ -170,6 +176,20 @@ async def test_whoever_gives_up_waiting_leaves_no_process_and_no_file(grainy: Vi
 async def test_a_film_that_cannot_be_made_smaller_is_not_tried_for_ever(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     film.write_bytes(b"no film at all" * 10_000)
-    async with Ladder(film_view(DONE, film=film, gif=None), bytes_max=100_000, form="both") as ladder:
+    async with ladder_of(film_view(DONE, film=film, gif=None), bytes_max=100_000, form="both") as ladder:
         with pytest.raises(TooLarge):
             await ladder.rung()
+
+
+async def test_copies_lie_in_the_data_folder_until_they_are_sent_or_the_bot_starts_again(grainy: View) -> None:
+    assert grainy.media is not None
+    folder = grainy.media.parent
+    async with ladder_of(grainy, bytes_max=100_000, form="mp4") as ladder:
+        (copy,) = (await ladder.rung()).files
+        assert copy.is_relative_to(folder / SCRATCH)
+    assert list((folder / SCRATCH).iterdir()) == []
+    # What a bot leaves that is killed inside of the block.
+    (folder / SCRATCH / "left").mkdir()
+    (folder / SCRATCH / "left" / "film-0.mp4").write_bytes(b"half a film")
+    clear_scratch(folder)
+    assert not (folder / SCRATCH).exists()
