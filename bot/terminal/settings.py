@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.app import make_folder
 from storage.errors import RequestRejected, SettingsError
 from storage.models import model_card
-from storage.settings import QuotaSettings, Settings, load_settings
+from storage.settings import QuotaSettings, RerollSettings, Settings, load_settings
 
 OUT_DEFAULT = Path("flipbook-films")
 DATA_IN_OUT = ".flipbook"
@@ -19,6 +19,7 @@ FREE_BYTES_MIN = 200_000_000
 PROGRESS_INTERVAL_S = 0.25
 """A terminal has no edit budget to spare."""
 NO_LIMIT_S = 1e9
+NO_LIMIT = 10**9
 
 
 def try_settings(config: Path | None, *, out: Path, data: Path | None, model: str | None) -> Settings:
@@ -37,6 +38,10 @@ def try_settings(config: Path | None, *, out: Path, data: Path | None, model: st
                 update={"folder": folder, "free_bytes_min": min(FREE_BYTES_MIN, settings.data.free_bytes_min)}
             ),
             "quota": QuotaSettings(burst_s=NO_LIMIT_S, refill_s_per_day=NO_LIMIT_S),
+            # Alone here: there is no channel to drown and nobody to keep waiting. And films that a power cut left
+            # behind are drawn with the next one, which they must not keep out.
+            "queue": settings.queue.model_copy(update={"queued_per_member_max": settings.queue.queued_max}),
+            "reroll": RerollSettings(cooldown_s=0, per_film_max=NO_LIMIT),
             "progress": settings.progress.model_copy(update={"interval_s": PROGRESS_INTERVAL_S}),
             "engine": engine,
         }

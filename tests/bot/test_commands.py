@@ -18,6 +18,7 @@ from PIL import Image
 from rich.console import Console
 
 from bot.__main__ import main
+from bot.app import open_house
 from bot.chat import Incoming
 from bot.desk import Accepted, Desk
 from bot.signals import on_stop
@@ -27,6 +28,7 @@ from bot.terminal.settings import try_settings
 from storage.clock import SystemClock
 from storage.film import probe
 from storage.jobs import JobState
+from storage.settings import Settings
 
 KIT = Path(botkit.__file__).parent
 STUB = os.pathsep.join((str(KIT / "stub"), str(KIT.parent)))
@@ -335,6 +337,17 @@ def test_doctor_shows_paths_as_they_are(
     folder = tmp_path / "[old]" / "[bold]films[" / "]"
     assert main(["doctor", "--data", str(folder)]) == 0
     assert str(folder) in capsys.readouterr().out
+
+
+async def test_a_person_alone_is_held_to_no_communitys_limits(fox: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    settings = try_settings(None, out=out, data=None, model=None)
+    async with open_house(settings, SystemClock()) as house:
+        for number in range(2 * Settings().queue.queued_per_member_max):
+            wish = Incoming(idem=f"{number}", member=PERSON, place=HOME, picture=fox.read_bytes(), prompt="x")
+            accepted = await house.desk.submit(wish)
+    assert accepted.status.position == number + 1
+    assert settings.reroll.cooldown_s == 0
 
 
 async def test_ctrl_c_while_a_film_is_accepted_cancels_it(fox: Path, tmp_path: Path, stub: pytest.MonkeyPatch) -> None:
