@@ -86,16 +86,18 @@ async def _serve(settings: Settings, worker_name: str) -> int:
     stop = asyncio.Event()
     _listen_for_stop(asyncio.get_running_loop(), stop)
     folder = settings.data.folder
+    media = Media(folder)
     database = await Database.open(folder, settings.data.database)
     try:
         worker = Worker(
             name=worker_name,
             store=Store(database, clock=SystemClock(), queue=settings.queue, quota=settings.quota),
-            studio=Studio(settings, Media(folder)),
+            studio=Studio(settings, media),
             lease_s=settings.queue.lease_s,
             stall_s=settings.engine.stall_s,
             progress_interval_s=settings.progress.interval_s,
             has_room=lambda: free_bytes(folder) >= settings.data.free_bytes_min,
+            spare=media.spare,
         )
         device = await asyncio.to_thread(choose_device, settings.engine.device)
         async with own_card(folder, device, stop):

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 
 from engine.link import Halt, Halted, Link
 from storage.disks import disk_full
+from storage.documents import result_blobs
 from storage.errors import FilmFailed, OwnerError, StaleClaim, UnknownRequest
 from storage.failpoints import reach
-from storage.jobs import Claim, Failure, Job, Result, Section, Wish
+from storage.jobs import Blob, Claim, Failure, Job, Result, Section, Wish
 from storage.store import Store
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Worker:
     progress_interval_s: float
     has_room: Callable[[], bool] = lambda: True
     """Whether a disk that was full has room for a film again. Called in a thread."""
+    spare: Callable[[Blob], object] = lambda _: None
+    """Keeps a file that waits for its row from being swept as nobody's. Called in a thread."""
     stop_wait_s: float = STOP_WAIT_S
 
     async def serve(self, stop: asyncio.Event) -> int:
@@ -155,6 +158,7 @@ class Worker:
                 if not _held_by_another(exc):
                     raise
                 log.error("the database is held by another program", extra={"request": claim.request_id})
+                await asyncio.to_thread(self.spare, section.checkpoint)
 
     async def _settle_in_the_end(self, claim: Claim, drawing: asyncio.Future[Result]) -> bool:
         """`_settle`, again and again while the disk has no room for it: the bot gives its ballast up for this."""
@@ -162,13 +166,20 @@ class Worker:
             try:
                 return await self._settle(claim, drawing)
             except Exception as exc:
-                if _held_by_another(exc):
-                    log.error("the database is held by another program", extra={"request": claim.request_id})
-                    continue
-                if not disk_full(exc):
+                full = disk_full(exc)
+                if not full and not _held_by_another(exc):
                     raise
-                log.error("the disk is full: the end of this attempt waits", extra={"request": claim.request_id})
-            await asyncio.sleep(SETTLE_RETRY_S)
+                reason = "the disk is full" if full else "the database is held by another program"
+                log.error(f"{reason}: the end of this attempt waits", extra={"request": claim.request_id})
+            # That may last for hours, and room is made by removing what no row names.
+            await asyncio.to_thread(self._spare_film, drawing)
+            if full:
+                await asyncio.sleep(SETTLE_RETRY_S)
+
+    def _spare_film(self, drawing: asyncio.Future[Result]) -> None:
+        if drawing.exception() is None:
+            for blob in result_blobs(drawing.result()).values():
+                self.spare(blob)
 
     async def _settle(self, claim: Claim, drawing: asyncio.Future[Result]) -> bool:
         """The one write that ends this attempt; True where it ends because the disk is full."""

@@ -69,16 +69,20 @@ class Media:
         except FileNotFoundError:
             return True
 
+    def spare(self, blob: Blob) -> bool:
+        """A row will name it later than a sweep expects: it counts as just put. False where it is missing."""
+        try:
+            os.utime(self.path(blob))
+        except FileNotFoundError:
+            return False
+        return True
+
     def keep(self, blob: Blob) -> bool:
         """Use a file once more, before a new row names it: a sweep spares it as if it had just been put.
 
         False where it is missing or damaged.
         """
-        try:
-            os.utime(self.path(blob))
-        except FileNotFoundError:
-            return False
-        return not self.damaged(blob)
+        return self.spare(blob) and not self.damaged(blob)
 
     def remove(self, blob: Blob) -> None:
         """Removing what is not there is no error."""

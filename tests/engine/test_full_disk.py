@@ -7,6 +7,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ from storage.clock import SystemClock
 from storage.database import Database
 from storage.errors import FilmFailed
 from storage.invariants import violations
-from storage.jobs import Job, JobState, Result
+from storage.jobs import Blob, Job, JobState, Result
+from storage.keeping import SCRUB_AGE_MS, sweep
+from storage.media import Media
 from storage.settings import QueueSettings, QuotaSettings
 from storage.store import Store
 
@@ -57,12 +60,24 @@ async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         assert await violations(database, None) == []
 
 
-async def end_of(store: Store, pen: Pen, has_room: Callable[[], bool] = lambda: True) -> tuple[JobState, list[int]]:
+async def end_of(
+    store: Store,
+    pen: Pen,
+    has_room: Callable[[], bool] = lambda: True,
+    spare: Callable[[Blob], object] = lambda _: None,
+) -> tuple[JobState, list[int]]:
     """How a request ends, and the number of tries that its attempts have cost."""
     request_id = (await store.submit(wish("1"))).request_id
     stop = asyncio.Event()
     worker = Worker(
-        name="pen", store=store, studio=pen, lease_s=60, stall_s=600, progress_interval_s=1, has_room=has_room
+        name="pen",
+        store=store,
+        studio=pen,
+        lease_s=60,
+        stall_s=600,
+        progress_interval_s=1,
+        has_room=has_room,
+        spare=spare,
     )
     serving = asyncio.create_task(worker.serve(stop))
     async with asyncio.timeout(60):
@@ -120,6 +135,39 @@ async def test_a_write_without_room_is_tried_until_there_is(
     monkeypatch.setattr(store, transition, sometimes)
     assert await end_of(store, Pen(FULL)) == (JobState.DONE, [1])
     assert refusals == []
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [FULL, OperationalError("UPDATE", None, sqlite3.OperationalError("database is locked"))],
+    ids=["full", "locked"],
+)
+async def test_a_film_that_waits_for_its_row_is_nobodys_to_sweep(
+    store: Store, tmp_path: Path, refusal: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full for hours, and what no row names is removed to make room."""
+    media, complete, tries = Media(tmp_path), store.complete, []
+
+    class Painter(Pen):
+        def draw(self, job: Job, link: Link, keep_section: Callable[..., None]) -> Result:
+            made = media.put_bytes(b"a film", ".mp4"), media.put_bytes(b"a poster", ".jpg")
+            return replace(super().draw(job, link, keep_section), film=made[0], gif=None, poster=made[1])
+
+    async def late(*arguments: object) -> object:
+        tries.append(1)
+        if len(tries) == 1:
+            for path in media.orphans(set()):
+                os.utime(path, (0, 0))
+            raise refusal
+        await sweep(store, media, SystemClock(), age_ms=SCRUB_AGE_MS)
+        return await complete(*arguments)
+
+    monkeypatch.setattr(store, "complete", late)
+    assert await end_of(store, Painter(), spare=media.spare) == (JobState.DONE, [1])
+    result = (await store.status(1)).result
+    assert result is not None
+    assert media.verify(result.film)
+    assert media.verify(result.poster)
 
 
 async def test_any_other_error_still_ends_the_film(store: Store) -> None:
