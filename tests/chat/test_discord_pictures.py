@@ -1,0 +1,123 @@
+"""Every row of the terminal's table of pictures and words, sent on Discord: it works, or one sentence says why not."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from botkit.house import png
+from chatkit.discord import Discord
+from discordkit.site import Site, fox, member, settings_for, site
+from PIL import Image
+
+from storage.jobs import JobState
+from storage.settings import EngineSettings, FilmSettings
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Site]:
+    async with Discord() as kit, site(tmp_path / "data", kit) as found:
+        yield found
+        assert kit.unanswered() == []
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    out = BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def plain(mode: str, side: int = 64) -> Image.Image:
+    return Image.new("RGB", (side, side), (200, 90, 30)).convert(mode)
+
+
+def turned() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return saved(Image.new("RGB", (96, 64), (200, 90, 30)), "JPEG", exif=exif)
+
+
+def see_through() -> bytes:
+    image = plain("P")
+    image.info["transparency"] = 0
+    return saved(image, "PNG", transparency=0)
+
+
+def moving() -> bytes:
+    return saved(plain("RGB"), "GIF", save_all=True, append_images=[Image.new("RGB", (64, 64), "blue")])
+
+
+def bomb() -> bytes:
+    """30000 x 30000 pixels in a few bytes."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0)
+    chunks = (header, b"IDAT" + zlib.compress(bytes(100_000)), b"IEND")
+    framed = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+
+
+TAKEN = {
+    "cmyk.jpg": saved(plain("CMYK"), "JPEG"),
+    "deep.png": saved(Image.new("I;16", (64, 64), 40_000), "PNG"),
+    "palette.png": see_through(),
+    "turned.jpg": turned(),
+}
+REFUSED = {
+    "words.png": (b"this is not a picture at all\n" * 10, "text"),
+    "half.jpg": (saved(Image.effect_noise((200, 200), 80).convert("RGB"), "JPEG")[:9000], "damaged or cut off"),
+    "dot.png": (png(side=1), "1x1"),
+    "bomb.png": (bomb(), "30000x30000 pixels"),
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200), "JPEG or PNG"),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+async def test_pictures_of_every_kind_are_taken(here: Site, name: str) -> None:
+    await here.asked(image=fox(TAKEN[name], name))
+    params = (await here.status()).params
+    with Image.open(here.work.media.path(params.picture)) as kept:
+        assert (kept.mode, kept.size) == ("RGB", (64, 96) if name == "turned.jpg" else (64, 64))
+
+
+async def test_of_an_animation_the_first_frame_is_taken_and_its_member_is_told(here: Site) -> None:
+    asked = here.ask(image=fox(moving(), "fox.gif"))
+    await here.shows(await here.kit.answer(asked), "🎬")
+    (told,) = await here.kit.until(lambda: asked.followups)
+    assert "first frame" in told.content
+    assert told.only_for is here.mia.user
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("option", ["image", "end_image"])
+async def test_what_is_no_picture_is_refused_with_a_reason(here: Site, name: str, option: str) -> None:
+    content, says = REFUSED[name]
+    answer = await here.kit.answer(here.ask(**{option: fox(content, name)}))
+    assert says in answer.content
+    assert ("end picture" in answer.content) is (option == "end_image")
+    assert await here.work.store.queue(limit=10) == []
+    assert (await here.desk.allowance(member(here.mia), str(here.guild.id))).left_ms == 120_000
+
+
+@pytest.mark.parametrize("words", ["\u200b\u200b", " ", "\u202e\u2066"])
+async def test_words_that_nobody_sees_become_the_default_motion(here: Site, words: str) -> None:
+    await here.asked(prompt=words)
+    assert (await here.status()).params.prompt == FilmSettings().prompt_default
+
+
+async def test_as_many_words_as_discord_sends_are_refused_in_private(here: Site) -> None:
+    asked = here.ask(prompt="x" * 6000)
+    assert "6000 characters" in (await here.kit.answer(asked)).content
+    assert asked.ephemeral
+
+
+async def test_an_end_picture_where_the_host_draws_forward(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path / "data").model_copy(update={"engine": EngineSettings(model="framepack-f1")})
+    async with Discord() as kit, site(tmp_path / "data", kit, settings=settings) as here:
+        asked = here.ask(end_image=fox(name="end.png"))
+        assert "leave it out" in (await kit.answer(asked)).content
+        assert asked.ephemeral
+        await here.asked()
+        assert (await here.status()).state is JobState.QUEUED
