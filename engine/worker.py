@@ -169,8 +169,10 @@ class Worker:
                 full = disk_full(exc)
                 if not full and not _held_by_another(exc):
                     raise
-                reason = "the disk is full" if full else "the database is held by another program"
-                log.error(f"{reason}: the end of this attempt waits", extra={"request": claim.request_id})
+                if full:
+                    log.error("the disk is full: the end of this attempt waits", extra={"request": claim.request_id})
+                else:
+                    log.error("the database is held by another program", extra={"request": claim.request_id})
             # That may last for hours, and room is made by removing what no row names.
             await asyncio.to_thread(self._spare_film, drawing)
             if full:

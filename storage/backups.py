@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 from storage.clock import Clock
-from storage.database import Database
+from storage.database import BACKUP_FOLDER, Database
+from storage.gate import UNFINISHED
 
 BACKUP_EVERY_S = 86_400
 BACKUPS_KEPT = 7
 """A week of days."""
+RESTORING = ".restore-"
+"""Folders in the data folder in which a restore is prepared."""
+UNFINISHED_AGE_MS = 3_600_000
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -23,6 +28,7 @@ async def back_up_if_due(database: Database, folder: Path, clock: Clock, *, keep
     if not database.backs_up:
         return None
     now_s = clock.now_ms() / 1000
+    await asyncio.to_thread(remove_unfinished, folder.parent, older_than_ms=clock.now_ms() - UNFINISHED_AGE_MS)
     kept = await asyncio.to_thread(daily, folder)
     # A wall clock that was wrong once may have left a name of the future: that one does not count.
     newest_s = max((made_s(path) for path in kept if made_s(path) <= now_s), default=None)
@@ -39,6 +45,17 @@ async def back_up(database: Database, folder: Path, clock: Clock) -> Path:
     target = folder / f"daily-{stamp(clock)}.db"
     await database.backup(target)
     return target
+
+
+def remove_unfinished(folder: Path, *, older_than_ms: int) -> None:
+    """Of a data folder: copies whose makers were killed, to which nothing was written since that moment."""
+    for work in (*folder.glob(f"{RESTORING}*"), *(folder / BACKUP_FOLDER).glob(f"{UNFINISHED}*")):
+        try:
+            newest_ms = max(path.stat().st_mtime_ns for path in (work, *work.iterdir())) // 1_000_000
+        except FileNotFoundError:
+            continue  # its maker lives, and has just finished
+        if newest_ms < older_than_ms:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def stamp(clock: Clock) -> str:

@@ -21,6 +21,7 @@ class Ballast:
     def __init__(self, folder: Path, *, size_bytes: int, free_bytes_min: int) -> None:
         """free_bytes_min: below it members are refused; the ballast is taken in only well above it."""
         self.path = folder / FILE_NAME
+        self._part = self.path.with_suffix(".part")
         self._size_bytes = size_bytes
         self._free_bytes_min = free_bytes_min
 
@@ -42,17 +43,19 @@ class Ballast:
             return True
         if self._size_bytes and free >= self._free_bytes_min + 2 * self._size_bytes:
             self._take_in()
+        else:
+            # Of a bot that was killed while it took one in.
+            self._part.unlink(missing_ok=True)
         return False
 
     def _take_in(self) -> None:
         """Whole or not at all. Random: a file system that compresses would give zeros no room."""
-        part = self.path.with_suffix(".part")
         try:
-            with part.open("wb") as file:
+            with self._part.open("wb") as file:
                 for start in range(0, self._size_bytes, _CHUNK_BYTES):
                     file.write(os.urandom(min(_CHUNK_BYTES, self._size_bytes - start)))
-            sync_file(part)
-            part.replace(self.path)
+            sync_file(self._part)
+            self._part.replace(self.path)
         except OSError as exc:
-            part.unlink(missing_ok=True)
+            self._part.unlink(missing_ok=True)
             log.warning("no ballast", extra={"reason": exc})

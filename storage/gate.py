@@ -13,6 +13,8 @@ from storage.migrate import head, migrate, revision_of
 from storage.sqlite import SQLite
 
 COMPACT_TRIES = 3
+UNFINISHED = ".backup-"
+"""Folders in which a copy is made, beside its place."""
 
 
 def prepare(path: Path, sqlite: SQLite, backups: Path) -> None:
@@ -42,7 +44,7 @@ def prepare(path: Path, sqlite: SQLite, backups: Path) -> None:
 def back_up(sqlite: SQLite, path: Path, target: Path) -> None:
     """Copy a database that may be in use. `target` appears whole or not at all, and durably."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as folder:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=UNFINISHED) as folder:
         copy = Path(folder) / target.name
         with closing(sqlite.connect(path)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))

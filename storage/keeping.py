@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Container
 from pathlib import Path
 
-from storage.backups import back_up, every
+from storage.backups import back_up, every, remove_unfinished
 from storage.clock import Clock
 from storage.database import BACKUP_FOLDER, Database
 from storage.errors import UnknownRequest
@@ -45,6 +45,8 @@ async def scrub(store: Store, database: Database, media: Media, folder: Path, cl
     await sweep(store, media, clock, age_ms=SCRUB_AGE_MS)
     await _remove_work(store, folder)
     await database.compact()
+    # Half a copy knows them as well as a whole one.
+    await asyncio.to_thread(remove_unfinished, folder, older_than_ms=before_ms)
     if database.backs_up:
         # First a copy that does not know them, then away with those that do.
         fresh = await back_up(database, folder / BACKUP_FOLDER, clock)

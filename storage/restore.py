@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.backups import every, stamp
+from storage.backups import RESTORING, every, stamp
 from storage.clock import Clock
 from storage.database import BACKUP_FOLDER, FILE_NAME, Database
 from storage.disks import sync_file, sync_folder
@@ -32,7 +32,6 @@ UNKNOWN_IDS = 1_000
 """Numbers left out where the old database cannot tell how many it gave away: a number means one film for ever."""
 _LAST_ID = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'request'"
 COMPANIONS = ("-wal", "-shm", "-journal")
-_WORK = ".restore-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +97,10 @@ class _Replaced:
 def _replace(folder: Path, clock: Clock, wanted: Path | None) -> _Replaced:
     sqlite = choose_sqlite()
     path = folder / FILE_NAME
-    for left in folder.glob(f"{_WORK}*"):
+    for left in folder.glob(f"{RESTORING}*"):
         # Of one that was killed; the lock says that nobody is at work there.
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=_WORK) as temporary:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=RESTORING) as temporary:
         copy = Path(temporary) / FILE_NAME
         backup, passed_over = _choose(folder, wanted, copy, sqlite)
         gap, last_id = _gap(path, copy, sqlite, Path(temporary))

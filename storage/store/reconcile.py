@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -62,8 +63,10 @@ def reconcile(db: Connection, terms: Terms, damaged: Sequence[NamedFile]) -> Men
     drawn_again: list[int] = []
     lost: list[int] = []
     forgotten: list[int] = []
-    for request_id in sorted({file.request_id for file in damaged}):
-        files = [file for file in damaged if file.request_id == request_id]
+    files_of: defaultdict[int, list[NamedFile]] = defaultdict(list)
+    for file in damaged:
+        files_of[file.request_id].append(file)
+    for request_id, files in sorted(files_of.items()):
         entry = lock(db, request_id)
         if entry is None:
             continue

@@ -47,6 +47,15 @@ def test_it_is_taken_in_given_up_and_taken_in_again(tmp_path: Path, free: list[i
     assert ballast.kept
 
 
+def test_one_that_was_never_whole_is_given_up_too(tmp_path: Path, free: list[int]) -> None:
+    """Its bot was killed while it was taken in."""
+    part = tmp_path / "ballast.part"
+    part.write_bytes(bytes(1_000_000))
+    free[0] = 0
+    assert not Ballast(tmp_path, size_bytes=3_000_000, free_bytes_min=1_000_000).tend()
+    assert not part.exists()
+
+
 def test_none_is_kept_where_none_is_wanted(tmp_path: Path, free: list[int]) -> None:
     ballast = Ballast(tmp_path, size_bytes=0, free_bytes_min=0)
     assert not ballast.tend()

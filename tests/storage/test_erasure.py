@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from storagekit.clock import ManualClock
 from storagekit.films import LEO, MIA, ROOM, begin, drawn, film, finish, message, report, wish
 
 from storage.backups import back_up
+from storage.clock import SystemClock
 from storage.database import BACKUP_FOLDER, FILE_NAME, Database
 from storage.errors import StaleClaim, UnknownRequest
 from storage.invariants import violations
@@ -138,6 +142,37 @@ async def test_no_byte_of_them_is_left_on_the_disk(
     assert (media.verify(picture), media.verify(others)) == (False, True)
     assert (work.exists(), cached.exists()) == (False, False)
     assert await scrub(store, database, media, tmp_path, clock) is None
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from storage.gate import back_up
+from storage.sqlite import choose_sqlite
+sys.addaudithook(lambda event, _: os._exit(9) if event == "os.rename" else None)
+back_up(choose_sqlite(), Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+async def test_a_backup_that_was_killed_halfway_is_not_left_behind(
+    store: Store, database: Database, tmp_path: Path
+) -> None:
+    await live(store)
+    target = tmp_path / BACKUP_FOLDER / "daily-20270101T000000Z.db"
+    command = [sys.executable, "-c", KILLED, str(tmp_path / FILE_NAME), str(target)]
+    done = await asyncio.to_thread(subprocess.run, command, cwd=Path(__file__).parents[2])
+    assert done.returncode == 9
+    [half] = target.parent.glob("*/*")
+    assert all(secret in half.read_bytes() for secret in SECRETS)
+    await store.erase(MIA)
+    # It may be one that is being made.
+    await scrub(store, database, Media(tmp_path), tmp_path, SystemClock())
+    assert half.exists()
+    for path in (half, half.parent):
+        os.utime(path, (0, path.stat().st_mtime - 61))
+    await scrub(store, database, Media(tmp_path), tmp_path, SystemClock())
+    assert [path.name.startswith("daily-") for path in target.parent.iterdir()] == [True]
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])
