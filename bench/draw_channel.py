@@ -32,6 +32,7 @@ PROMPT = "The fox slowly turns its head, and fireflies drift by."
 SIDE = 256
 WIDTH = 760
 COLOURS = 96
+SECTION_MS = 85_000
 
 
 def main() -> int:
@@ -61,12 +62,14 @@ async def _scenes(folder: Path) -> dict[str, tuple[str, int]]:
     async with Discord() as kit, site(data, kit, settings=settings) as here:
         image = File("fox.jpg", EXAMPLE.read_bytes())
         await here.asked(image=image, prompt=PROMPT, seconds=3.6)
-        await here.asked(here.ben, image=image, prompt="snow begins to fall", seconds=2.4)
+        waiting = await here.asked(here.ben, image=image, prompt="snow begins to fall", seconds=2.4)
         job = await here.work.start()
+        await _save_section(here, job, 0)
         await here.work.store.publish_progress(
             _progress(job, here.work.media.put_bytes(await asyncio.to_thread(_gif, 12), ".gif"))
         )
         await kit.posted(here.room, lambda message: message.attachments)
+        await here.shows(waiting, "1st, about")
         pages["discord-queue"] = page_of(here.room, here.mia), 640
         await _finish(here, job)
         film = await kit.posted(here.room, lambda message: "✨" in message.content)
@@ -101,12 +104,17 @@ def _progress(job: Job, preview: Blob) -> Progress:
     )
 
 
+async def _save_section(here: Site, job: Job, index: int) -> None:
+    checkpoint = here.work.media.put_bytes(f"{job.claim} {index}".encode(), ".ckpt")
+    section = Section(index=index, checkpoint=checkpoint, gpu_ms=SECTION_MS)
+    await here.work.store.save_section(job.claim, section)
+
+
 async def _finish(here: Site, job: Job) -> None:
     work = here.work
     sections = section_count(job.params.duration_ms)
-    for index in range(sections):
-        checkpoint = work.media.put_bytes(f"{job.claim} {index}".encode(), ".ckpt")
-        await work.store.save_section(job.claim, Section(index=index, checkpoint=checkpoint, gpu_ms=10))
+    for index in range(1, sections):
+        await _save_section(here, job, index)
     film = work.folder / "film.mp4"
     await asyncio.to_thread(_write_film, film, frame_count(sections))
     result = Result(
