@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 from telegram import Document, Message
-from telegram.error import BadRequest, InvalidToken, NetworkError, TelegramError
+from telegram.error import BadRequest, InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
 from bot.telegram.budget import Priority
@@ -99,10 +99,9 @@ class Uploads:
             if says(exc, "file is too big"):
                 raise self._too_large(words) from exc
             raise RequestRejected(own.upload_expired, field="picture") from exc
-        except NetworkError as exc:
-            raise RequestRejected(own.upload_failed, field="picture") from exc
         except TelegramError as exc:
-            raise RequestRejected(own.upload_expired, field="picture") from exc
+            # The line, or a flood wait: the file is still there.
+            raise RequestRejected(own.upload_failed, field="picture") from exc
         if not found.file_path:
             raise RequestRejected(own.upload_expired, field="picture")
         return found.file_path

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from chatkit.telegram import Download, Message, Standing, TelegramKit, samples
+from chatkit.telegram import Download, Message, Standing, TelegramKit, faults, samples
 from telegramkit.site import ASK, PROMPT, Site, settings_for, site
 
 from storage.settings import IntakeSettings
@@ -80,6 +80,12 @@ async def test_a_download_that_goes_wrong_is_said(here: Site, download: Download
     assert await here.requests() == []
     assert not here.running.done()
     await here.asked()
+
+
+async def test_a_flood_wait_does_not_call_the_file_gone(here: Site) -> None:
+    here.kit.faults.add(faults.flood_wait("getFile", 1))
+    here.mia.sends_photo(here.cave, samples.picture(), ASK)
+    await refused(here, "did not hand out the picture; please try again")
 
 
 async def test_an_endless_download_is_cut_off(tmp_path: Path) -> None:

@@ -79,6 +79,31 @@ async def test_the_whole_flow_in_its_own_process(scene: Scene) -> None:
     assert not scene.kit.feed.pending
 
 
+async def test_discord_that_cannot_be_reached_takes_nothing_from_telegram(tmp_path: Path) -> None:
+    nowhere = '[discord]\nproxy = "http://127.0.0.1:9"'
+    async with program(tmp_path / "host", discord_token="MTA.dead.token", more=nowhere) as bot:
+        scene = Scene(bot)
+        await bot.start()
+        await bot.says("platform lost; it is connected again")
+        scene.ask()
+        await scene.at_rest()
+        assert bot.discord_token not in bot.log()
+        assert await bot.stop() == 0
+
+
+async def test_buttons_of_an_earlier_start_work(scene: Scene) -> None:
+    scene.ask()
+    await scene.bot.start()
+    await scene.at_rest()
+    assert await scene.bot.stop() == 0
+    await scene.bot.start()
+    click = scene.mia.clicks(scene.films[0], "Hide")
+    answer = await scene.kit.until(lambda: click.answer, timeout_s=PATIENCE_S)
+    assert answer["text"] == "🙈 Film 1 is covered now."
+    film = scene.films[0]
+    await scene.kit.until(lambda: film.media is not None and film.media.spoiler, timeout_s=PATIENCE_S)
+
+
 POINTS = (
     "update.taken=kill@1",
     "update.dealt=kill@1",

@@ -37,7 +37,8 @@ cooldown_s = 0
 [telegram]
 base_url = "{base_url}"
 base_file_url = "{base_file_url}"
-{telegram}
+
+{more}
 """
 
 
@@ -48,32 +49,37 @@ class Program:
     kit: TelegramKit
     folder: Path
     real_engine: bool = False
-    telegram: str = ""
-    """More lines of that section."""
+    more: str = ""
+    """More sections of its settings."""
     engine: str = ""
     token: str = ""
+    discord_token: str = ""
     process: asyncio.subprocess.Process | None = None
 
     @property
     def data(self) -> Path:
         return self.folder / "data"
 
-    async def start(self, *, failpoints: str = "") -> None:
+    async def start(self, *, failpoints: str = "", stub: str = "") -> None:
+        """stub: how the stand-in for the engine behaves; see there."""
         config = self.folder / "config.toml"
         text = CONFIG.format(
             base_url=self.kit.base_url,
             base_file_url=self.kit.base_file_url,
             engine=self.engine,
-            telegram=self.telegram,
+            more=self.more,
         )
         config.write_text(text, "utf-8")
-        stub = () if self.real_engine else (str(TESTS / "discordkit" / "stub"), str(TESTS))
+        paths = () if self.real_engine else (str(TESTS / "discordkit" / "stub"), str(TESTS))
         environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(filter(None, (*stub, os.environ.get("PYTHONPATH", "")))),
+            "PYTHONPATH": os.pathsep.join(filter(None, (*paths, os.environ.get("PYTHONPATH", "")))),
             "FLIPBOOK_TELEGRAM_TOKEN": self.token or self.kit.token,
             "FLIPBOOK_FAILPOINTS": failpoints,
+            "FLIPBOOK_STUB": stub,
         }
         environment.pop("FLIPBOOK_DISCORD_TOKEN", None)
+        if self.discord_token:
+            environment["FLIPBOOK_DISCORD_TOKEN"] = self.discord_token
         # The last bot's question may still be open: the stand-in would take this one for a second poller.
         self.kit.feed.waiting.clear()
         with (self.folder / "bot.log").open("ab") as log:
