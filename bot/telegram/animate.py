@@ -89,7 +89,7 @@ def film_asked_about(front: Front, message: Message) -> int | None:
 def origin_of(parent: Status, spot: Spot) -> Origin:
     """Of a request that comes from a film: the same photo, as an answer to who asks now."""
     known = read_origin(parent.origin)
-    return Origin(photo=known.photo, topic=spot.topic, reply_to=spot.message_id, gif=known.gif)
+    return Origin(photo=known.photo, topic=spot.topic, reply_to=spot.message_id, chat=spot.chat_id, gif=known.gif)
 
 
 async def _film_in(front: Front, message: Message) -> int | None:
@@ -102,7 +102,11 @@ async def _film_in(front: Front, message: Message) -> int | None:
 async def _submit(front: Front, spot: Spot, message: Message, upload: Upload, wish: Wish) -> None:
     words = spot.words
     origin = Origin(
-        photo=upload.file_id if upload.photo else "", topic=spot.topic, reply_to=message.message_id, gif=wish.gif
+        photo=upload.file_id if upload.photo else "",
+        topic=spot.topic,
+        reply_to=message.message_id,
+        chat=spot.chat_id,
+        gif=wish.gif,
     )
     incoming = Incoming(
         idem=message_idem(front.bot.id, message),

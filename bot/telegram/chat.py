@@ -203,7 +203,7 @@ class TelegramChat:
         chat_id, text, markup = int(place.chat_id), inert(view.text), keyboard(view)
         common: dict[str, Any] = {
             "reply_markup": markup,
-            "reply_parameters": reply_to(origin),
+            "reply_parameters": reply_to(origin, place),
             "message_thread_id": origin.topic,
             "rate_limit_args": Priority.STATE,
         }
@@ -237,7 +237,7 @@ class TelegramChat:
                 told.text,
                 entities=told.entities,
                 message_thread_id=origin.topic,
-                reply_parameters=reply_to(origin),
+                reply_parameters=reply_to(origin, place),
                 rate_limit_args=Priority.LINE,
             )
         line = self._ref(message, Shown(plain=True))

@@ -12,7 +12,7 @@ from bot.delivery import Parcel
 from bot.telegram.origin import Origin
 from bot.telegram.text import CAPTION_CHARS_MAX, TEXT_CHARS_MAX, Told, calling, inert, shortened
 from bot.wording import table
-from storage.jobs import FPS
+from storage.jobs import FPS, Place
 
 ANIMATION_S_MAX = 10
 """Longer films are videos: with a time line, and played while they load."""
@@ -25,8 +25,9 @@ def film_line(view: View) -> Told:
     return calling(words.telegram.film_line, view.mention or view.status.member, chars_max=TEXT_CHARS_MAX)
 
 
-def reply_to(origin: Origin) -> ReplyParameters | None:
-    if origin.reply_to is None:
+def reply_to(origin: Origin, place: Place) -> ReplyParameters | None:
+    """None where the message that asked stands in no chat of this number: there, another one may have its number."""
+    if origin.reply_to is None or (origin.chat is not None and str(origin.chat) != place.chat_id):
         return None
     return ReplyParameters(message_id=origin.reply_to, allow_sending_without_reply=True)
 

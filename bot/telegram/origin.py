@@ -17,12 +17,14 @@ class Origin:
     """Of a forum."""
     reply_to: int | None = None
     """The message that asked for it."""
+    chat: int | None = None
+    """Where it did: a group that becomes a supergroup numbers its messages anew."""
     gif: bool = False
     """The member asked for a GIF."""
 
     def text(self) -> str:
         """At most ORIGIN_CHARS_MAX characters: an identifier that is too long is left out."""
-        named = {"p": self.photo, "t": self.topic, "m": self.reply_to, "g": int(self.gif)}
+        named = {"p": self.photo, "t": self.topic, "m": self.reply_to, "c": self.chat, "g": int(self.gif)}
         text = json.dumps({key: value for key, value in named.items() if value}, separators=(",", ":"))
         if len(text) <= ORIGIN_CHARS_MAX:
             return text
@@ -38,10 +40,11 @@ def read_origin(text: str) -> Origin:
     if not isinstance(named, dict):
         return Origin()
     found = cast("dict[str, object]", named)
-    photo, topic, reply_to = (found.get(key) for key in "ptm")
+    photo, topic, reply_to, chat = (found.get(key) for key in "ptmc")
     return Origin(
         photo=photo if isinstance(photo, str) else "",
         topic=topic if isinstance(topic, int) else None,
         reply_to=reply_to if isinstance(reply_to, int) else None,
+        chat=chat if isinstance(chat, int) else None,
         gif=bool(found.get("g")),
     )

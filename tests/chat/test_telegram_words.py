@@ -90,7 +90,11 @@ def test_a_name_that_is_empty_still_calls() -> None:
 
 
 ORIGINS = st.builds(
-    Origin, photo=st.text("abcXYZ-_09", max_size=1200), topic=st.none() | st.integers(1), gif=st.booleans()
+    Origin,
+    photo=st.text("abcXYZ-_09", max_size=1200),
+    topic=st.none() | st.integers(1),
+    gif=st.booleans(),
+    chat=st.none() | st.integers(-(2**53), 2**53),
 )
 
 
@@ -99,7 +103,7 @@ def test_an_origin_comes_back_or_loses_only_its_photo(origin: Origin) -> None:
     text = origin.text()
     assert len(text) <= ORIGIN_CHARS_MAX
     found = read_origin(text)
-    assert (found.topic, found.gif) == (origin.topic, origin.gif)
+    assert (found.topic, found.chat, found.gif) == (origin.topic, origin.chat, origin.gif)
     assert found.photo in (origin.photo, "")
 
 
