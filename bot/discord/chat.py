@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
-import aiohttp
 import discord
 from discord.abc import PrivateChannel
 
@@ -20,6 +17,7 @@ from bot.discord.answers import PLATFORM, ref
 from bot.discord.controls import controls, film_ids, is_film, status_ids
 from bot.discord.errors import EditsUsedUp, TooLarge, translated
 from bot.discord.files import opened
+from bot.discord.greetings import Greetings
 from bot.discord.memory import Memory
 from bot.discord.permissions import Interaction
 from bot.discord.text import begins, content, small_print
@@ -37,20 +35,10 @@ NOT_READY_S = 2.0
 REROLL_EMOJI = "🔁"
 SEED_S = 2.0
 """At a stop, for the reactions that are still to be shown."""
-FRESH_MAX = 2000
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Greeting:
-    """A placeholder's first status on its way, or there."""
-
-    rev: int
-    task: asyncio.Task[bool]
-    """Whether Discord took it."""
 
 
 class DiscordChat:
@@ -61,10 +49,7 @@ class DiscordChat:
         self._clock = clock
         self._client: discord.Client | None = None
         self._memory = Memory()
-        # Placeholders whose first edit goes through their interaction: that ends "thinking…" in the documented way,
-        # and spares the channel's few edits where two hundred members ask at once.
-        self._fresh: OrderedDict[str, Interaction] = OrderedDict()
-        self._greetings: OrderedDict[str, _Greeting] = OrderedDict()
+        self._greetings = Greetings()
         self._seeding: set[asyncio.Task[None]] = set()
 
     @property
@@ -81,9 +66,11 @@ class DiscordChat:
 
     def welcome(self, message: MessageRef, interaction: Interaction) -> None:
         """The placeholder that an interaction has just been answered with."""
-        self._fresh[message.message_id] = interaction
-        while len(self._fresh) > FRESH_MAX:
-            self._fresh.popitem(last=False)
+        self._greetings.welcome(message, interaction)
+
+    async def greet(self, message: MessageRef, view: View) -> None:
+        """Put the first status into a placeholder at once, before the relay comes to it among everything else."""
+        await self._greetings.greet(message, view, self._words(view))
 
     async def post(self, place: Place, view: View, *, nonce: str) -> MessageRef:
         wanted = status_ids(view.status.request_id)
@@ -101,17 +88,6 @@ class DiscordChat:
                 )
         return ref(place.chat_id, message.id)
 
-    async def greet(self, message: MessageRef, view: View) -> None:
-        """Put the first status into a placeholder at once, before the relay comes to it among everything else."""
-        interaction = self._fresh.pop(message.message_id, None)
-        if interaction is None:
-            return  # the relay was faster
-        task = asyncio.create_task(self._answer(interaction, view), name="greet")
-        self._greetings[message.message_id] = _Greeting(view.status.rev, task)
-        while len(self._greetings) > FRESH_MAX:
-            self._greetings.popitem(last=False)
-        await asyncio.shield(task)
-
     async def edit(self, ref: MessageRef, view: View) -> None:
         try:
             if is_film(view):
@@ -126,10 +102,7 @@ class DiscordChat:
         if self._too_old(ref):
             await self.remove(ref)
             raise MessageGone
-        if await self._greeted(ref, view):
-            return
-        interaction = self._fresh.pop(ref.message_id, None)
-        if interaction is not None and view.media is None and await self._answer(interaction, view):
+        if await self._greetings.shows(ref, view, self._words(view)):
             return
         async with self._files(view) as files:
             # Text alone leaves a preview where it is; what is over has none.
@@ -174,7 +147,7 @@ class DiscordChat:
         return posted
 
     async def remove(self, ref: MessageRef) -> None:
-        self._fresh.pop(ref.message_id, None)
+        self._greetings.forget(ref)
         self._memory.forget(int(ref.chat_id), int(ref.message_id))
         try:
             with translated():
@@ -203,23 +176,6 @@ class DiscordChat:
             return UPLOAD_FLOOR_BYTES
         guild = self._connected().get_guild(int(community_id))
         return UPLOAD_FLOOR_BYTES if guild is None else max(UPLOAD_FLOOR_BYTES, guild.filesize_limit)
-
-    async def _greeted(self, ref: MessageRef, view: View) -> bool:
-        """Whether this very revision was shown by `greet`. Waits for it: two edits under way could change places."""
-        greeting = self._greetings.pop(ref.message_id, None)
-        if greeting is None:
-            return False
-        taken = await asyncio.shield(greeting.task)
-        return taken and greeting.rev == view.status.rev and view.media is None
-
-    async def _answer(self, interaction: Interaction, view: View) -> bool:
-        """Show the view in the interaction's own answer. False where that fails: the bot's token can do the same."""
-        try:
-            await interaction.edit_original_response(content=self._words(view), view=controls(view))
-        except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError):
-            log.info("placeholder not answered through its interaction", extra={"request_id": view.status.request_id})
-            return False
-        return True
 
     def _words(self, view: View) -> str:
         return content(view.text, after=begins(view.status, self._clock.now_ms()))
