@@ -13,6 +13,7 @@ from telegram.ext import ExtBot
 
 from bot.chat import ChatUnavailable
 from bot.desk import Desk
+from bot.intake import clean_text
 from bot.telegram.budget import Priority
 from bot.telegram.chat import TelegramChat
 from bot.telegram.rights import Standing
@@ -75,7 +76,9 @@ def place(chat_id: int) -> Place:
 
 
 def member_of(user: User) -> Member:
-    return Member(platform=PLATFORM, user_id=str(user.id), name=user.full_name, locale=user.language_code or "en")
+    # A name may hold what turns the words after it around, or nothing that can be seen.
+    name = clean_text(user.full_name) or f"#{user.id}"
+    return Member(platform=PLATFORM, user_id=str(user.id), name=name, locale=user.language_code or "en")
 
 
 def spot_of(message: Message, user: User) -> Spot:
@@ -118,10 +121,16 @@ async def guarded(front: Front, spot: Spot) -> AsyncGenerator[None]:
     try:
         yield
     except FlipbookError as exc:
-        await say(front, spot, refusal(exc, locale=spot.member.locale, now_ms=front.clock.now_ms()))
+        await _refuse(front, spot, refusal(exc, locale=spot.member.locale, now_ms=front.clock.now_ms()))
     except Exception:
         log.exception("a message was not answered")
-        await say(front, spot, spot.words.telegram.broken)
+        await _refuse(front, spot, spot.words.telegram.broken)
+
+
+async def _refuse(front: Front, spot: Spot, text: str) -> None:
+    """In private where a crowded group has no room for it, and where the member has ever written to the bot."""
+    if not await say(front, spot, text) and not spot.private:
+        await front.chat.tell(spot.member, text)
 
 
 def _reply_to(spot: Spot) -> ReplyParameters | None:

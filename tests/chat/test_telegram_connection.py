@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from chatkit.telegram import Download, Standing, TelegramKit, faults, samples
+from chatkit.telegram import PATIENCE_S, Download, Standing, TelegramKit, faults, samples
 from pydantic import SecretStr
 from telegramkit.site import ASK, bot, settings_for, site
 
@@ -69,7 +69,7 @@ async def test_a_taken_port_is_the_owners_to_free(tmp_path: Path) -> None:
             settings = settings_for(tmp_path / "data", kit, telegram=hooked(kit, taken.getsockname()[1]))
             async with bot(tmp_path / "data", kit, settings=settings) as (_, _, _, running):
                 with pytest.raises(OwnerError, match="webhook_port"):
-                    await asyncio.wait_for(asyncio.shield(running), 10)
+                    await asyncio.wait_for(asyncio.shield(running), PATIENCE_S)
 
 
 async def test_polling_takes_an_old_webhook_away(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ async def test_a_token_that_is_revoked_later_is_named_too(tmp_path: Path) -> Non
         kit.faults.add(faults.refuse("getUpdates", 401, "Unauthorized"))
         here.mia.starts()
         with pytest.raises(OwnerError):
-            await asyncio.wait_for(asyncio.shield(here.running), 10)
+            await asyncio.wait_for(asyncio.shield(here.running), PATIENCE_S)
 
 
 async def test_telegram_that_is_away_at_the_start_is_waited_for(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from chatkit.telegram import Download, Message, Standing, TelegramKit, faults, samples
-from telegramkit.site import ASK, PROMPT, Site, settings_for, site
+from telegramkit.site import ASK, AT_ONCE, PROMPT, Site, settings_for, site
 
+from bot.telegram.budget import Budget, Priority
 from storage.settings import IntakeSettings
 
 
@@ -132,6 +134,17 @@ async def test_a_channel_and_an_anonymous_admin_are_nobody_to_charge(here: Site)
         here.ben.sends_photo(here.cave, None, ASK, as_chat=voice)
         await here.says(here.cave, "write as yourself", besides=set(here.cave.from_bot))
     assert await here.requests() == []
+
+
+async def test_a_refusal_for_which_a_group_has_no_room_is_said_in_private(tmp_path: Path) -> None:
+    tight = replace(AT_ONCE, group=Budget(13, 60.0))
+    async with TelegramKit.open() as kit, site(tmp_path / "data", kit, budgets=tight) as here:
+        here.mia.starts()
+        await here.says(here.mia.private, "I animate")
+        for _ in range(tight.group_count(Priority.STATE) + 1):
+            here.mia.sends_voice(here.cave, ASK)
+        await here.says(here.mia.private, "no picture that I can animate")
+        assert len(here.cave.from_bot) == tight.group_count(Priority.STATE)
 
 
 async def test_another_bot_is_not_heard(here: Site) -> None:

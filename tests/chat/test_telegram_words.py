@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from telegram import User
 
 from bot.chat import Action
 from bot.telegram.controls import AGAIN, DATA_BYTES_MAX, PAGE, Pressed, data, read_data
+from bot.telegram.front import member_of
 from bot.telegram.origin import Origin, read_origin
 from bot.telegram.reading import Wish, read_wish
 from bot.telegram.text import calling, inert, shortened, utf16
@@ -87,6 +89,14 @@ def test_a_call_names_the_member_where_the_name_stands() -> None:
 def test_a_name_that_is_empty_still_calls() -> None:
     told = calling("{name}!", Member(platform="telegram", user_id="7", name="\u200b "), chars_max=99)
     assert told.entities
+
+
+@pytest.mark.parametrize(
+    ("first", "name"),
+    [("Mia", "Mia"), ("\u202eMia\u200b", "Mia"), ("\u200b \u2060", "#7"), ("👩\u200d🎨", "👩\u200d🎨")],
+)
+def test_a_members_name_can_be_seen_and_turns_nothing_around(first: str, name: str) -> None:
+    assert member_of(User(id=7, first_name=first, is_bot=False)).name == name
 
 
 ORIGINS = st.builds(

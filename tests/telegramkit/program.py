@@ -21,7 +21,7 @@ from storage.settings import load_settings
 from storage.store import Store
 
 TESTS = Path(__file__).parents[1]
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 CONFIG = """\
 [data]
 folder = "data"

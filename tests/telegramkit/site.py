@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from botkit.house import Bench
-from chatkit.telegram import Chat, Message, Person, Standing, TelegramKit, samples
+from chatkit.telegram import PATIENCE_S, Chat, Message, Person, Standing, TelegramKit, samples
 from pydantic import SecretStr
 from sqlalchemy import func, select
 
@@ -79,7 +79,7 @@ class Site:
 
     async def settled(self, look: Callable[[], Awaitable[object]]) -> None:
         """Until what the store says is true: asked after every commit."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not await look():
                 await self.work.store.changed(timeout_s=0.2)
 
@@ -172,7 +172,7 @@ async def bot(
             yield work, desk, adapter, running
         finally:
             relay.stop()
-            await asyncio.wait((relaying,), timeout=10)
+            await asyncio.wait((relaying,), timeout=PATIENCE_S)
             relaying.cancel()
             running.cancel()
             with suppress(asyncio.CancelledError):

@@ -52,12 +52,13 @@ modified, message gone, blocked, no rights, moved) are answers, not problems.
 from chatkit.telegram import faults, samples
 from chatkit.telegram.faults import Download
 from chatkit.telegram.flood import UNLIMITED, Budget, FloodLimits
-from chatkit.telegram.kit import TelegramKit
+from chatkit.telegram.kit import PATIENCE_S, TelegramKit
 from chatkit.telegram.model import Chat, Click, Message, Standing
 from chatkit.telegram.people import CannotDo, Person
 from chatkit.telegram.transcript import page_of
 
 __all__ = [
+    "PATIENCE_S",
     "UNLIMITED",
     "Budget",
     "CannotDo",

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw-kit"
 BOT = User(110201543, "Flipbook", "flipbook_bot", is_bot=True)
 FIRST_PERSON = 500_000_001
+PATIENCE_S = 60.0
+"""On a busy machine everything comes late; only what never comes takes so long."""
 SUPERGROUP = -1_000_000_000_000
 TOPIC_COLOUR = 7322096
 
@@ -234,7 +236,7 @@ class TelegramKit:
 
     # Waiting
 
-    async def until(self, look: Callable[[], Seen], *, timeout_s: float = 10.0) -> Seen:
+    async def until(self, look: Callable[[], Seen], *, timeout_s: float = PATIENCE_S) -> Seen:
         """Wait for what `look` sees to be true, and return it. Looked again at whenever anything changes.
 
         Raises AssertionError with the last calls where it does not come.
@@ -249,11 +251,11 @@ class TelegramKit:
             last = [f"{e.call.method} {e.call.params!r:.300} -> {e.status} {e.body!r:.200}" for e in self.calls[-8:]]
             raise AssertionError("not seen in time; last calls:\n" + "\n".join(last)) from None
 
-    async def listening(self, *, timeout_s: float = 10.0) -> None:
+    async def listening(self, *, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the bot polls or has set its webhook."""
         async with asyncio.timeout(timeout_s):
             await self.feed.waiting.wait()
 
-    async def settled(self, *, timeout_s: float = 10.0) -> None:
+    async def settled(self, *, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the bot has taken every update and asks for more. Its handlers may still be at work."""
         await self.until(lambda: not self.feed.pending and self.feed.waiting.is_set(), timeout_s=timeout_s)
