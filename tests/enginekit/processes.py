@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Hall:
     media: Media
     database: Database
     settings_path: Path
+    engines: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     async def ask(
         self, idem: str, *, seed: int = 7, schedule: Schedule = Schedule.INVERTED, steps: int = STEPS
@@ -60,9 +61,11 @@ class Hall:
     async def start(self, worker: str) -> asyncio.subprocess.Process:
         command = ("-m", "engine", "run", "--settings", str(self.settings_path), "--worker", worker)
         with (self.folder / f"{worker}.log").open("wb") as log:
-            return await asyncio.create_subprocess_exec(
+            engine = await asyncio.create_subprocess_exec(
                 sys.executable, *command, stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log
             )
+        self.engines.append(engine)
+        return engine
 
     async def stop(self, engine: asyncio.subprocess.Process) -> int:
         assert engine.stdin is not None
@@ -75,6 +78,13 @@ class Hall:
         engine.kill()
         await engine.wait()
         await self.store.engine_died(worker)
+
+    async def kill_those_left(self) -> None:
+        """After a test that failed: an engine that draws on would take the processor from all tests after it."""
+        for engine in self.engines:
+            if engine.returncode is None:
+                engine.kill()
+                await engine.wait()
 
     async def until(self, request_id: int, reached: Callable[[Status], bool], worker: str) -> Status:
         """The first status that is so, woken by commits; shows the engine's log where it never comes."""
@@ -107,10 +117,12 @@ async def hall(folder: Path, *, lease_s: float = 30.0, step_checkpoint_s: float 
     database = await Database.open(folder)
     media = Media(folder)
     store = Store(database, clock=SystemClock(), queue=settings.queue, quota=settings.quota)
+    house = Hall(folder=folder, store=store, media=media, database=database, settings_path=path)
     try:
-        yield Hall(folder=folder, store=store, media=media, database=database, settings_path=path)
+        yield house
         assert await violations(database, media) == []
     finally:
+        await house.kill_those_left()
         await database.close()
 
 
