@@ -30,7 +30,7 @@ class Listener:
         return self.app.bot
 
     async def next(self) -> Update:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self.updates.get()
 
     async def _keep(self, update: Update, context: object) -> None:
