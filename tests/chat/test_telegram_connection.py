@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -23,6 +26,25 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]
+
+
+@asynccontextmanager
+async def proxy_to(kit: TelegramKit) -> AsyncGenerator[str]:
+    """An HTTP proxy for which every name is the stand-in's."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_connection("127.0.0.1", urlsplit(kit.base_url).port)
+        await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 def hooked(kit: TelegramKit, port: int) -> TelegramSettings:
@@ -59,6 +81,17 @@ async def test_strangers_at_the_webhook_are_turned_away(tmp_path: Path) -> None:
             assert b" 400 " in await reader.read()
             writer.close()
             await here.asked()
+
+
+async def test_everything_goes_through_the_owners_proxy(tmp_path: Path) -> None:
+    """The names are nobody's: only the proxy leads anywhere, for calls as for files."""
+    async with TelegramKit.open() as kit, proxy_to(kit) as proxy:
+        nowhere = "http://telegram.invalid"
+        telegram = TelegramSettings(base_url=f"{nowhere}/bot", base_file_url=f"{nowhere}/file/bot", proxy=proxy)
+        settings = settings_for(tmp_path / "data", kit, telegram=telegram)
+        async with site(tmp_path / "data", kit, settings=settings) as here:
+            await here.asked()
+            await here.drawn()
 
 
 async def test_a_taken_port_is_the_owners_to_free(tmp_path: Path) -> None:
