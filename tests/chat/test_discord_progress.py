@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from botkit.house import png
 from chatkit.discord import Discord
-from discordkit.site import Site, site
+from discordkit.site import Site, settings_for, site
 
 from storage.jobs import Failure, Section
+from storage.settings import CommunitySettings, DeliverySettings
 
 
 @pytest.fixture
@@ -51,3 +52,21 @@ async def test_a_wait_counts_down_by_itself(here: Site) -> None:
     assert counted
     assert wait_ms is not None
     assert abs(int(counted[1]) - time.time() - wait_ms / 1000) < 5
+
+
+async def test_each_community_gets_films_in_the_form_it_wants(tmp_path: Path) -> None:
+    async with Discord() as kit:
+        owls = kit.guild("Owls")
+        settings = settings_for(tmp_path / "data").model_copy(
+            update={
+                "delivery": DeliverySettings(form="mp4"),
+                "community": {str(owls.id): CommunitySettings(form="gif")},
+            }
+        )
+        async with site(tmp_path / "data", kit, settings=settings) as here:
+            den = kit.text(owls, "den")
+            here.mia.join(owls)
+            for room, suffix in ((here.room, ".mp4"), (den, ".gif")):
+                await here.asked(where=room, seconds=0.5)
+                film = await here.drawn(where=room)
+                assert [Path(file.filename).suffix for file in film.attachments] == [suffix]
