@@ -11,9 +11,8 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
 
-from telegram import InlineKeyboardMarkup, LinkPreviewOptions, Message
+from telegram import Message
 from telegram.error import BadRequest, ChatMigrated, TelegramError
 from telegram.ext import ExtBot
 
@@ -22,13 +21,14 @@ from bot.delivery import Ladder
 from bot.desk import Desk
 from bot.telegram import errors
 from bot.telegram.budget import Priority
+from bot.telegram.calls import edit_media, edit_words, post
 from bot.telegram.controls import keyboard
 from bot.telegram.doubts import Doubts
 from bot.telegram.errors import TooLarge, says, translate
-from bot.telegram.layout import FilmMedia, film_line, film_media, preview_media, reply_to
+from bot.telegram.layout import film_line, film_media, preview_media, reply_to
 from bot.telegram.memory import Memory, Shown
 from bot.telegram.origin import Origin, read_origin
-from bot.telegram.text import CAPTION_CHARS_MAX, TEXT_CHARS_MAX, inert, shortened
+from bot.telegram.text import TEXT_CHARS_MAX, inert, shortened
 from storage.jobs import JobState, Member, MessageRef, Place, Status
 from storage.settings import Form, Settings
 
@@ -36,8 +36,6 @@ CLOUD_BYTES_MAX = 50_000_000
 LOCAL_BYTES_MAX = 2_000_000_000
 REFRESH_S = 15.0
 """Between edits that later ones cover: four a minute in a chat."""
-UPLOAD_S = 180.0
-"""For one film, from its first byte to Telegram's answer."""
 NOT_CONNECTED_S = 2.0
 MOVED_S = 1.0
 NOWHERE = "0"
@@ -81,7 +79,7 @@ class TelegramChat:
             return MessageRef(platform=self.platform, chat_id=place.chat_id, message_id=NOWHERE)
         origin = read_origin(view.status.origin)
         async with self._making(place, origin, nonce) as bot:
-            message = await self._post(bot, place, view, origin)
+            message = await post(bot, place, view, origin)
         return self._ref(message, Shown(plain=not message.photo, text=view.text, actions=view.actions))
 
     async def edit(self, ref: MessageRef, view: View) -> None:
@@ -99,10 +97,11 @@ class TelegramChat:
         async with self._telling(ref.chat_id, moved=MessageGone()) as bot:
             try:
                 if view.media is None:
-                    plain = await self._edit_words(bot, ref, inert(view.text), markup, priority)
+                    plain = known is not None and known.plain
+                    plain = await edit_words(bot, ref, inert(view.text), markup, priority, plain=plain)
                 else:
                     media = await preview_media(view.media, view)
-                    await self._edit_media(bot, ref, media, markup, priority)
+                    await edit_media(bot, ref, media, markup, priority)
                     plain = False
             except BadRequest as exc:
                 if not says(exc, errors.UNCHANGED):
@@ -199,34 +198,6 @@ class TelegramChat:
         ):
             yield bot
 
-    async def _post(self, bot: ExtBot[Priority], place: Place, view: View, origin: Origin) -> Message:
-        chat_id, text, markup = int(place.chat_id), inert(view.text), keyboard(view)
-        common: dict[str, Any] = {
-            "reply_markup": markup,
-            "reply_parameters": reply_to(origin, place),
-            "message_thread_id": origin.topic,
-            "rate_limit_args": Priority.STATE,
-        }
-        if origin.photo:
-            try:
-                return await bot.send_photo(
-                    chat_id,
-                    origin.photo,
-                    caption=shortened(text, CAPTION_CHARS_MAX),
-                    has_spoiler=view.spoiler,
-                    **common,
-                )
-            except BadRequest as exc:
-                # The photo has expired, or photos are not allowed here: the words are what counts.
-                if not says(exc, *errors.BAD_FILE, "photo"):
-                    raise
-        return await bot.send_message(
-            chat_id,
-            shortened(text, TEXT_CHARS_MAX),
-            link_preview_options=LinkPreviewOptions(is_disabled=True),
-            **common,
-        )
-
     async def _begin(self, place: Place, view: View, nonce: str, slip: Slip) -> MessageRef:
         """The line, committed. A call whose answer is lost leaves an orphan line at worst, never a second film."""
         origin = read_origin(view.status.origin)
@@ -255,68 +226,13 @@ class TelegramChat:
                 try:
                     async with self._telling(line.chat_id, moved=MessageGone()) as bot:
                         try:
-                            await self._edit_media(bot, line, media, keyboard(view), Priority.FINAL)
+                            await edit_media(bot, line, media, keyboard(view), Priority.FINAL)
                         except BadRequest as exc:
                             if not says(exc, errors.UNCHANGED):
                                 raise
                     return
                 except TooLarge:
                     ladder.refused()
-
-    async def _edit_words(
-        self,
-        bot: ExtBot[Priority],
-        ref: MessageRef,
-        text: str,
-        markup: InlineKeyboardMarkup | None,
-        priority: Priority,
-    ) -> bool:
-        """A caption or a text: which of them, Telegram says where it is not known any more. Whether it is a text."""
-        known = self._memory.of(ref)
-        plain = known is not None and known.plain
-        for as_text in (plain, not plain):
-            try:
-                if as_text:
-                    await bot.edit_message_text(
-                        shortened(text, TEXT_CHARS_MAX),
-                        chat_id=int(ref.chat_id),
-                        message_id=int(ref.message_id),
-                        reply_markup=markup,
-                        link_preview_options=LinkPreviewOptions(is_disabled=True),
-                        rate_limit_args=priority,
-                    )
-                else:
-                    await bot.edit_message_caption(
-                        chat_id=int(ref.chat_id),
-                        message_id=int(ref.message_id),
-                        caption=shortened(text, CAPTION_CHARS_MAX),
-                        reply_markup=markup,
-                        rate_limit_args=priority,
-                    )
-            except BadRequest as exc:
-                if not says(exc, errors.NO_CAPTION, errors.NO_TEXT):
-                    raise
-            else:
-                return as_text
-        raise MessageGone
-
-    async def _edit_media(
-        self,
-        bot: ExtBot[Priority],
-        ref: MessageRef,
-        media: FilmMedia,
-        markup: InlineKeyboardMarkup | None,
-        priority: Priority,
-    ) -> None:
-        await bot.edit_message_media(
-            media,
-            chat_id=int(ref.chat_id),
-            message_id=int(ref.message_id),
-            reply_markup=markup,
-            write_timeout=UPLOAD_S,
-            read_timeout=UPLOAD_S,
-            rate_limit_args=priority,
-        )
 
     def _ref(self, message: Message, shown: Shown) -> MessageRef:
         found = MessageRef(platform=self.platform, chat_id=str(message.chat.id), message_id=str(message.message_id))
