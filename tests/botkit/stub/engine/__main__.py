@@ -1,7 +1,8 @@
 """A stand-in for `python -m engine` that starts at once: it draws every film as rising grey, or what it is told to do.
 
 FLIPBOOK_STUB names another behaviour: "owner" exits as for missing weights, "broken" answers doctor with a stack,
-"slow" reports progress and never finishes.
+"slow" reports progress and never finishes, "lingers" takes LINGER_S, with previews, for a film that is asked for
+"slowly".
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ import json
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from botkit.house import Bench, gif
 
 from storage.clock import SystemClock
 from storage.database import Database
-from storage.jobs import Wish
+from storage.jobs import Job, Wish
 from storage.media import Media
 from storage.settings import Settings
 from storage.store import Store
 
+LINGER_S = 240.0
+PREVIEW_EVERY_S = 2.0
 BEHAVIOUR = os.environ.get("FLIPBOOK_STUB", "")
 
 
@@ -64,6 +68,8 @@ async def draw(settings: Settings, worker: str) -> None:
                 await store.changed(timeout_s=0.1)
                 continue
             await bench.report(job, preview=bench.media.put_bytes(gif(), ".gif"))
+            if BEHAVIOUR == "lingers" and "slowly" in job.params.prompt:
+                await linger(bench, job, stop)
             while BEHAVIOUR == "slow" and not stop.is_set():
                 if await store.beat(job.claim) is Wish.CANCEL:
                     await store.cancelled(job.claim)
@@ -74,6 +80,17 @@ async def draw(settings: Settings, worker: str) -> None:
                     await store.release(job.claim)
                 else:
                     await bench.finish(job)
+
+
+async def linger(bench: Bench, job: Job, stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    done_s, previews = loop.time() + LINGER_S, 3
+    while loop.time() < done_s and not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), PREVIEW_EVERY_S)
+        await bench.store.beat(job.claim)
+        previews += 1
+        await bench.report(job, preview=bench.media.put_bytes(gif(previews), ".gif"))
 
 
 if __name__ == "__main__":
