@@ -91,6 +91,14 @@ async def test_discord_that_cannot_be_reached_takes_nothing_from_telegram(tmp_pa
         assert await bot.stop() == 0
 
 
+async def test_telegram_that_is_away_when_the_bot_starts_is_waited_for(scene: Scene) -> None:
+    scene.kit.faults.add(faults.bad_gateway("getMe"))
+    scene.ask()
+    await scene.bot.start()
+    await scene.bot.says("platform lost; it is connected again")
+    await scene.at_rest()
+
+
 async def test_buttons_of_an_earlier_start_work(scene: Scene) -> None:
     scene.ask()
     await scene.bot.start()
