@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message
 
-from bot.telegram.controls import history_keyboard
+from bot.telegram.controls import cancel_keyboard, history_keyboard
 from bot.telegram.front import Front, Spot, ref, say
 from bot.telegram.text import inert
 from bot.wording import pages
@@ -60,8 +60,10 @@ async def cancel(front: Front, spot: Spot, message: Message, rest: str) -> None:
             await say(front, spot, own.cancel_none)
             return
         if len(open_films) > 1:
-            numbers = ", ".join(f"/cancel {status.request_id}" for status in open_films[:PAGE_FILMS])
-            await say(front, spot, own.cancel_which.format(numbers=numbers))
+            offered = open_films[:PAGE_FILMS]
+            numbers = ", ".join(f"/cancel {status.request_id}" for status in offered)
+            markup = cancel_keyboard(spot.words, offered)
+            await say(front, spot, own.cancel_which.format(numbers=numbers), markup=markup)
             return
         wanted = open_films[0].request_id
     everyone = await front.standing.is_moderator(spot.chat_id, int(spot.member.user_id))

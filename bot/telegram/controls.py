@@ -83,6 +83,17 @@ def history_keyboard(words: Table, kept: list[Status], *, before_id: int | None)
     return _rows(buttons)
 
 
+def cancel_keyboard(words: Table, films: list[Status]) -> InlineKeyboardMarkup | None:
+    """One of these: a command that is tapped is sent without its number."""
+    label = f"{EMOJI[Action.CANCEL]} {words.actions[Action.CANCEL]}"
+    return _rows(
+        [
+            InlineKeyboardButton(f"{label} {status.request_id}", callback_data=data(Action.CANCEL, status.request_id))
+            for status in films
+        ]
+    )
+
+
 def _rows(buttons: list[InlineKeyboardButton]) -> InlineKeyboardMarkup | None:
     if not buttons:
         return None

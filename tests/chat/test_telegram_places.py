@@ -103,15 +103,26 @@ async def test_cancel_takes_the_only_film_the_answered_one_or_a_number(here: Sit
     second = await here.asked()
     await here.asked()
     here.mia.says(here.cave, "/cancel")
-    await here.says(here.cave, "Which one? /cancel 2, /cancel 3")
+    which = await here.says(here.cave, "Which one? /cancel 2, /cancel 3")
+    stranger = here.kit.person("Zoe")
+    here.kit.set_standing(here.cave, stranger, Standing.MEMBER)
+    refused = stranger.clicks(which, "Cancel 3")
+    assert (await here.kit.until(lambda: refused.answer))["show_alert"]
     here.mia.says(here.cave, "/cancel", reply_to=second)
     await here.says(here.cave, "Film 2 is cancelled")
-    here.mia.says(here.cave, "/cancel 3")
-    await here.says(here.cave, "Film 3 is cancelled")
+    await here.asked()
+    here.mia.clicks(which, "Cancel 3")
+    await here.settled(lambda: ended(here, 3))
+    here.mia.says(here.cave, "/cancel 4")
+    await here.says(here.cave, "Film 4 is cancelled")
     here.mia.says(here.cave, "/cancel 999")
     await here.says(here.cave, "no film number 999")
     assert first.text != second.text or first.deleted is second.deleted
     assert {status.state for status in await here.requests()} == {JobState.CANCELLED}
+
+
+async def ended(here: Site, request_id: int) -> bool:
+    return (await here.status(request_id)).state.terminal
 
 
 async def test_help_and_privacy_answer(here: Site) -> None:
