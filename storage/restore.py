@@ -17,7 +17,7 @@ from pathlib import Path
 from storage.backups import RESTORING, every, stamp
 from storage.clock import Clock
 from storage.database import BACKUP_FOLDER, FILE_NAME, Database
-from storage.disks import sync_file, sync_folder
+from storage.disks import disk_full, sync_file, sync_folder
 from storage.errors import DatabaseRefused
 from storage.gate import problem
 from storage.jobs import Blob
@@ -61,13 +61,21 @@ class Restored:
 async def restore(settings: Settings, clock: Clock, backup: Path | None = None) -> Restored:
     """Replace the database of a data folder that nobody works on, by its newest backup that is whole or by this one.
 
-    Raises DatabaseRefused where a bot or an engine holds the folder, or where no backup can serve.
+    Raises DatabaseRefused where a bot or an engine holds the folder, where no backup can serve, or without room.
     """
     if settings.data.database is not None:
         raise DatabaseRefused("data.database names a server: its backups are restored by its owner, with pg_restore.")
     folder = settings.data.folder
     with hold(folder, "bot"), _without_engines(folder):
-        replaced = await asyncio.to_thread(_replace, folder, clock, backup)
+        try:
+            replaced = await asyncio.to_thread(_replace, folder, clock, backup)
+        except Exception as exc:
+            if not disk_full(exc):
+                raise
+            raise DatabaseRefused(
+                f"There is no room in {folder} for a restore, which needs that of the backup and of the database: "
+                "free some and run it again."
+            ) from exc
         async with await Database.open(folder) as database:
             store = Store(database, clock=clock, queue=settings.queue, quota=settings.quota)
             media = Media(folder)

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-from collections.abc import Generator
-from contextlib import closing, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from storagekit import postgres
 from storagekit.clock import ManualClock
 from storagekit.films import LEO, MIA, draw_all, film, wish
-from storagekit.homes import Home
+from storagekit.homes import homes
 
 from bot.link import Links
-from storage.database import FILE_NAME, Database
+from storage.database import Database
 from storage.errors import FlipbookError
 from storage.invariants import violations
 from storage.jobs import Job, Place
@@ -44,24 +38,8 @@ STEPS = st.one_of(
 )
 
 
-@contextmanager
-def in_a_file(blank: Path) -> Generator[tuple[Home, ManualClock]]:
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(blank, Path(folder) / FILE_NAME)
-        yield Home(folder=Path(folder)), ManualClock()
-
-
-@contextmanager
-def on_a_server(server: postgres.Server) -> Generator[tuple[Home, ManualClock]]:
-    with server.copy() as address, closing(postgres.connect(address)) as connection:
-        yield Home(folder=Path(), address=address), postgres.ServerClock(connection)
-
-
 def test_the_books_add_up_in_any_order(kind: str, request: pytest.FixtureRequest) -> None:
-    if kind == "sqlite":
-        fresh = partial(in_a_file, request.getfixturevalue("blank"))
-    else:
-        fresh = partial(on_a_server, request.getfixturevalue("server"))
+    fresh = homes(kind, request)
 
     @settings(max_examples=25 if kind == "sqlite" else 8, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(STEPS, min_size=4, max_size=25))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -179,6 +182,27 @@ async def test_without_a_backup_that_serves_nothing_is_changed(room: Room) -> No
         await restore(room.settings, room.clock, room.folder / "absent.db")
     assert (room.folder / FILE_NAME).read_bytes() == ruin
     assert list(room.folder.glob("aside-*")) == []
+
+
+@pytest.mark.parametrize("copies", [0, 1])
+async def test_without_room_for_it_nothing_is_changed(room: Room, copies: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    database, _ = await room.open()
+    async with database:
+        await back_up(database, room.folder / BACKUP_FOLDER, room.clock)
+    ruin, copyfile, left = room.damage(), shutil.copyfile, [None] * copies
+
+    def full(source: Path, target: Path) -> object:
+        if not left:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        left.pop()
+        return copyfile(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    before = sorted(path.name for path in room.folder.iterdir())
+    with pytest.raises(DatabaseRefused, match="There is no room in"):
+        await restore(room.settings, room.clock)
+    assert (room.folder / FILE_NAME).read_bytes() == ruin
+    assert sorted(path.name for path in room.folder.iterdir() if path.suffix != ".lock") == before
 
 
 @pytest.mark.parametrize("owner", ["bot", "engine-cuda0"])

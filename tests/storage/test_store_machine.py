@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -25,12 +21,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import select
-from storagekit import postgres
 from storagekit.clock import ManualClock
 from storagekit.films import LEO, MIA, drawn, film, message, report, wish
-from storagekit.homes import Home
+from storagekit.homes import Home, homes
 
-from storage.database import FILE_NAME
 from storage.errors import FlipbookError, QueueFull, QuotaExceeded, Rule, StaleClaim, UnknownRequest
 from storage.invariants import violations
 from storage.jobs import Claim, Failure, JobState, Member, Request, Wish
@@ -77,21 +71,6 @@ class Film:
 
     def __post_init__(self) -> None:
         self.charged_ms = self.sections * 1200
-
-
-@contextmanager
-def in_a_file(blank: Path) -> Generator[tuple[Home, ManualClock]]:
-    # Power cuts are not asked for here: memory will do where there is such a folder.
-    shared = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
-        shutil.copy(blank, Path(folder) / FILE_NAME)
-        yield Home(folder=Path(folder)), ManualClock()
-
-
-@contextmanager
-def on_a_server(server: postgres.Server) -> Generator[tuple[Home, ManualClock]]:
-    with server.copy() as address, closing(postgres.connect(address)) as connection:
-        yield Home(folder=Path(), address=address), postgres.ServerClock(connection)
 
 
 class Machine(RuleBasedStateMachine):
@@ -449,10 +428,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_store_agrees_with_its_model(kind: str, request: pytest.FixtureRequest) -> None:
-    if kind == "sqlite":
-        Machine.make = partial(in_a_file, request.getfixturevalue("blank"))
-    else:
-        Machine.make = partial(on_a_server, request.getfixturevalue("server"))
+    Machine.make = homes(kind, request)
     run_state_machine_as_test(
         Machine,
         settings=settings(

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from storage.database import Database
+import pytest
+
+from storage.database import FILE_NAME, Database
+from storagekit import postgres
+from storagekit.clock import ManualClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +33,25 @@ class Home:
     @classmethod
     def of(cls, folder: str, address: str) -> Home:
         return cls(folder=Path(folder), address=address or None)
+
+
+def homes(kind: str, request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[tuple[Home, ManualClock]]]:
+    """New databases for a test that wants many of them, each with its clock."""
+    if kind == "sqlite":
+        return partial(_in_a_file, request.getfixturevalue("blank"))
+    return partial(_on_a_server, request.getfixturevalue("server"))
+
+
+@contextmanager
+def _in_a_file(blank: Path) -> Generator[tuple[Home, ManualClock]]:
+    # Power cuts are not asked for here: memory will do where there is such a folder.
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
+        shutil.copy(blank, Path(folder) / FILE_NAME)
+        yield Home(folder=Path(folder)), ManualClock()
+
+
+@contextmanager
+def _on_a_server(server: postgres.Server) -> Generator[tuple[Home, ManualClock]]:
+    with server.copy() as address, closing(postgres.connect(address)) as connection:
+        yield Home(folder=Path(), address=address), postgres.ServerClock(connection)
