@@ -68,12 +68,17 @@ async def test_a_line_that_breaks_is_gone_on_with(here: Site, method: str) -> No
 
 
 async def test_a_flood_wait_pauses_its_chat_alone(here: Site) -> None:
-    here.kit.faults.add(faults.flood_wait("sendPhoto", 2, chat_id=here.cave.id))
+    here.kit.faults.add(faults.flood_wait("sendPhoto", 600, chat_id=here.cave.id))
     here.mia.sends_photo(here.cave, samples.picture(), ASK)
     await here.kit.until(lambda: here.kit.called("sendPhoto"))
     await here.asked(here.ben, here.ben.private)
     assert not here.cave.from_bot
-    await here.says(here.cave, "🎬")
+
+
+async def test_a_flood_wait_is_kept_and_then_gone_on_from(here: Site) -> None:
+    """Whoever writes before its time has passed breaks a rule of the stand-in's."""
+    here.kit.faults.add(faults.flood_wait("sendPhoto", 1, chat_id=here.cave.id))
+    await here.asked()
 
 
 async def test_not_modified_is_as_good_as_done(here: Site) -> None:
