@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 import discord
@@ -81,11 +82,14 @@ class DiscordChat:
                 log.info("status deleted meanwhile", extra={"request_id": view.status.request_id})
             else:
                 return stands
-        async with self._files(view) as files:
-            with translated():
-                message = await self.channel(place.chat_id, place.community_id).send(
-                    self._words(view), files=files, view=controls(view), nonce=nonce
-                )
+        try:
+            async with self._files(view) as files:
+                with translated():
+                    message = await self.channel(place.chat_id, place.community_id).send(
+                        self._words(view), files=files, view=controls(view), nonce=nonce
+                    )
+        except TooLarge:
+            return await self.post(place, _without_preview(view), nonce=nonce)
         return ref(place.chat_id, message.id)
 
     async def edit(self, ref: MessageRef, view: View) -> None:
@@ -115,6 +119,8 @@ class DiscordChat:
             except EditsUsedUp:
                 await self.remove(ref)
                 raise MessageGone from None
+            except TooLarge:
+                await self._edit_status(ref, _without_preview(view))
 
     async def deliver(self, place: Place, view: View, *, nonce: str, slip: Slip) -> MessageRef:
         """The film with its buttons, its requester mentioned, as large as the server takes it. One call: no slip."""
@@ -255,6 +261,13 @@ class DiscordChat:
 
     def message(self, ref: MessageRef) -> discord.PartialMessage:
         return self.channel(ref.chat_id).get_partial_message(int(ref.message_id))
+
+
+def _without_preview(view: View) -> View:
+    """The words alone, where the preview is too large for the place."""
+    if view.media is None:
+        raise ValueError("a message without files is too large")
+    return replace(view, media=None)
 
 
 async def _react(message: discord.PartialMessage) -> None:

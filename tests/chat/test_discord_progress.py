@@ -70,3 +70,14 @@ async def test_each_community_gets_films_in_the_form_it_wants(tmp_path: Path) ->
                 await here.asked(where=room, seconds=0.5)
                 film = await here.drawn(where=room)
                 assert [Path(file.filename).suffix for file in film.attachments] == [suffix]
+
+
+async def test_a_preview_that_the_place_does_not_take_is_left_out(here: Site, caplog: pytest.LogCaptureFixture) -> None:
+    status = await here.asked(seconds=2.4)
+    here.guild.upload_bytes_max = 100
+    job = await here.work.start()
+    await here.work.report(job, section=0, preview=here.work.media.put_bytes(png(), ".png"))
+    await here.shows(status, "Part 1 of 2")
+    assert status.attachments == []
+    assert [call for call in here.kit.calls() if call.status == 413]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
