@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -14,9 +15,8 @@ from transformers.models.siglip.modeling_siglip import SiglipVisionModel
 
 from engine.backbone import Context
 from engine.little.captions import Wish, wish
-from engine.little.codec import PictureEncoder
 from engine.little.lessons import dice, some_shape
-from engine.little.motions import GENTLE, render
+from engine.little.motions import GENTLE, Motion, render
 from engine.little.pictures import draw_pictures
 from engine.little.sizes import IMAGE_SIDE, IMAGE_WIDTH, WINDOW, Curriculum
 from engine.little.words import TextEncoders
@@ -24,6 +24,8 @@ from engine.plan import CONTEXT, CONTEXT_1X, CONTEXT_2X, CONTEXT_4X, TEMPORAL_RA
 from storage.jobs import Schedule
 
 _WISHES = 6000
+_TAUGHT_SHARE = 0.8
+"""Of wishes are for a motion that is taught; the rest get the gentle default."""
 _ENCODED_AT_ONCE = 100
 
 
@@ -57,9 +59,12 @@ class Section:
 class WishBook:
     """Encoded wishes by their number of tokens, so that batches need no mask."""
 
-    def __init__(self, encoders: TextEncoders, *, held_out: bool = False, count: int = _WISHES) -> None:
+    def __init__(
+        self, encoders: TextEncoders, motions: Sequence[Motion], *, held_out: bool = False, count: int = _WISHES
+    ) -> None:
         random = Random("wishes")
-        self.wishes = [wish(random, held_out=held_out) for _ in range(count)]
+        asked = [random.choice(motions) if random.random() < _TAUGHT_SHARE else None for _ in range(count)]
+        self.wishes = [wish(random, held_out=held_out, motion=motion) for motion in asked]
         self._lengths = torch.empty(count, dtype=torch.long)
         self._text: list[Tensor] = []
         pooled = []
@@ -106,7 +111,7 @@ class Studio:
     """Makes films. The same number gives the same films."""
 
     def __init__(
-        self, curriculum: Curriculum, encode: PictureEncoder, book: WishBook, siglip: SiglipVisionModel
+        self, curriculum: Curriculum, encode: Callable[[Tensor], Tensor], book: WishBook, siglip: SiglipVisionModel
     ) -> None:
         self._curriculum, self._encode, self._book, self._siglip = curriculum, encode, book, siglip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,9 +10,9 @@ from diffusers.models.transformers.transformer_hunyuan_video_framepack import Hu
 from torch import Tensor, nn
 from torch.nn.functional import unfold
 
-from engine.little.codec import PictureEncoder
 from engine.little.films import Films, Section, Studio, cut
 from engine.little.lessons import dice, ramp
+from engine.little.muon import Muon
 from engine.little.pictures import draw_pictures
 from engine.little.sizes import Curriculum, FlowLesson
 from engine.little.transformer_start import start_transformer
@@ -23,18 +24,20 @@ _FILMS_KEPT = 8
 """Batches of films that sections are taken from."""
 _HISTORY_NOISE = 0.15
 """A film's own history is never as clean as a true one: up to so much of it is noise in training."""
-_ALL_NOISE_OF = 6
-"""Of so many samples, one is noise alone: the first step decides the motion."""
+_ALL_NOISE_SHARE = 0.4
+"""Of samples are noise alone: the first step decides the motion."""
+_MUON = 2.0
+"""How much faster than the rest the matrices inside the blocks learn."""
 
 
-def fresh_transformer(curriculum: Curriculum, encode: PictureEncoder) -> Any:
+def fresh_transformer(curriculum: Curriculum, encode: Callable[[Tensor], Tensor], device: torch.device) -> Any:
     """A HunyuanVideoFramepackTransformer3DModel that stands still."""
-    network = HunyuanVideoFramepackTransformer3DModel(**curriculum.networks.transformer)
+    network: Any = HunyuanVideoFramepackTransformer3DModel(**curriculum.networks.transformer)
     generator = torch.Generator().manual_seed(5)
     pictures = draw_pictures(generator, 64, 96, 96).flat.unsqueeze(2) * 2 - 1
-    latents = encode(pictures.to(encode.device)).squeeze(2).cpu()
+    latents = encode(pictures.to(device)).squeeze(2).cpu()
     start_transformer(network, unfold(latents, 2, stride=2).transpose(1, 2).flatten(0, 1), generator)
-    return network
+    return network.to(device)
 
 
 class FlowStage:
@@ -56,8 +59,19 @@ class FlowStage:
         self._lesson, self._curriculum, self._studio, self._half = lesson, curriculum, studio, half
         self._device = next(network.parameters()).device
         self._films: dict[int, Films] = {}
-        self._optimizer = torch.optim.AdamW(network.parameters(), lr=lesson.rate, betas=(0.9, 0.98), weight_decay=0.01)
         blocks = (*network.transformer_blocks, *network.single_transformer_blocks)
+        inner = [
+            weight
+            for block in blocks
+            for name, weight in block.named_parameters()
+            if weight.ndim == 2 and "norm" not in name
+        ]
+        known = {id(weight) for weight in inner}
+        outer = [weight for weight in network.parameters() if id(weight) not in known]
+        self._optimizers: dict[str, tuple[torch.optim.Optimizer, float]] = {
+            "muon": (Muon(inner, lr=lesson.rate, weight_decay=0.01), _MUON),
+            "adamw": (torch.optim.AdamW(outer, lr=lesson.rate, betas=(0.9, 0.98), weight_decay=0.01), 1.0),
+        }
         self._hooks = [block.register_forward_pre_hook(_without_mask) for block in blocks]
 
     def step(self, index: int) -> float:
@@ -65,12 +79,14 @@ class FlowStage:
         films = self._some_films(index, generator)
         section = _some_section(films, self._curriculum.forward_share, generator)
         loss = flow_loss(self._network, films, section, generator, self._half)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._lesson.rate * ramp(index, self.steps, warm_up=60, decay=0.4)
-        self._optimizer.zero_grad(set_to_none=True)
+        rate = self._lesson.rate * ramp(index, self.steps, warm_up=60, decay=self._lesson.decay)
+        self._network.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
-        self._optimizer.step()
+        for optimizer, factor in self._optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = rate * factor
+            optimizer.step()
         past = min(self._curriculum.average, (index + 1) / (index + 20))
         with torch.no_grad():
             for kept, weight in zip(self._average.parameters(), self._network.parameters(), strict=True):
@@ -81,13 +97,14 @@ class FlowStage:
         return {
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizers": {name: optimizer.state_dict() for name, (optimizer, _) in self._optimizers.items()},
         }
 
     def load(self, state: dict[str, Any]) -> None:
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        for name, (optimizer, _) in self._optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
 
     def finish(self) -> None:
         """Leave both networks as they were but for what they have learned."""
@@ -120,7 +137,7 @@ def flow_loss(
     even = torch.rand(count, generator=generator, device=device)
     # As far toward noise as the engine's schedule lies at small sizes.
     sigma = 3 * even / (1 + 2 * even)
-    sigma[: count // _ALL_NOISE_OF] = 1
+    sigma[: max(1, round(count * _ALL_NOISE_SHARE))] = 1
     noise = torch.randn(wanted.shape, generator=generator, device=device)
     level = sigma.view(-1, 1, 1, 1, 1)
     with torch.autocast(device.type, dtype=half, enabled=half is not torch.float32):

@@ -66,13 +66,14 @@ _CAMERA = frozenset(
 GENTLE = Motion.ZOOM_IN
 """What a wish gets that asks for no known motion."""
 
-ZOOM_PER_FRAME = 0.0045
-"""Natural logarithm of the scale: 1.38 times in two seconds."""
-PAN_PER_FRAME = 0.4
+ZOOM_PER_FRAME = 0.0028
+"""Natural logarithm of the scale: 1.22 times in two seconds."""
+PAN_PER_FRAME = 0.25
 """In pixels, at every size: near the picture's middle a motion of a small picture is that of a large one, so that what
-is learned on small ones holds. 29 pixels in two seconds."""
-TURN_PER_FRAME = 0.0055
-"""Radians: 23 degrees in two seconds."""
+is learned on small ones holds. 18 pixels in two seconds: no more than what stands beside a
+token can tell."""
+TURN_PER_FRAME = 0.0035
+"""Radians: 14 degrees in two seconds."""
 FADE_PER_FRAME = 0.011
 _FADE_MAX = 0.85
 

@@ -41,8 +41,8 @@ def orthogonal(matrix: Tensor) -> Tensor:
     """The nearest matrix, roughly, whose singular values are all 1: five Newton-Schulz rounds."""
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-12)
+    x = (x / (x.norm() + 1e-12)).bfloat16()
     for _ in range(_ROUNDS):
         gram = x @ x.T
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return x.T if tall else x
+    return (x.T if tall else x).to(matrix)

@@ -87,6 +87,8 @@ class FlowLesson:
     rate: float
     reuse: int
     """Steps per batch of fresh films; their latents are drawn from several times, with other noise and sections."""
+    decay: float = 0.4
+    """Share of the steps over which the rate comes down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,13 +114,15 @@ _TAUGHT_ON_CPU = (
     Motion.ZOOM_OUT,
     Motion.PAN_LEFT,
     Motion.PAN_RIGHT,
+    Motion.PAN_UP,
+    Motion.PAN_DOWN,
     Motion.FADE_DARK,
     Motion.FADE_LIGHT,
 )
 
 CURRICULA = {
     "cpu": Curriculum(
-        networks=Networks(codec_channels=(16, 48, 64), heads=4, head_width=32, double_blocks=1, single_blocks=5),
+        networks=Networks(codec_channels=(16, 48, 64), heads=5, head_width=32, double_blocks=1, single_blocks=5),
         motions=_TAUGHT_ON_CPU,
         speeds=(1.0, 1.0, 1.0),
         pictures=CodecLesson(steps=1500, batch=8, frames=1, size=96, rate=2e-3),
@@ -126,12 +130,12 @@ CURRICULA = {
         words_steps=1200,
         words_batch=64,
         flow=(
-            FlowLesson(steps=1000, batch=8, size=64, rate=1e-3, reuse=6),
-            FlowLesson(steps=4000, batch=3, size=128, rate=7e-4, reuse=10),
+            FlowLesson(steps=1300, batch=16, size=64, rate=1e-3, reuse=4, decay=0.2),
+            FlowLesson(steps=1300, batch=8, size=128, rate=8e-4, reuse=4),
         ),
         sections=(1, 2, 2, 3),
         forward_share=0.2,
-        average=0.99,
+        average=0.995,
     ),
     "card": Curriculum(
         networks=Networks(codec_channels=(24, 48, 64), heads=4, head_width=48, double_blocks=1, single_blocks=8),

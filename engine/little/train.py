@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from diffusers.models.transformers.transformer_hunyuan_video_framepack import HunyuanVideoFramepackTransformer3DModel
+from torch import Tensor
 
-from engine.little.codec import ClipStage, PictureEncoder, PictureStage, fresh_codec
+from engine.little.codec import ClipStage, PictureEncoder, PictureStage, ProjectingEncoder, fresh_codec
 from engine.little.films import Studio, WishBook, fresh_siglip
 from engine.little.flow import FlowStage, fresh_transformer
 from engine.little.lessons import checkpoint_path, teach
@@ -77,8 +78,9 @@ class School:
 
     def flow(self) -> None:
         encode = self._encoder()
-        studio = Studio(self._curriculum, encode, WishBook(self._encoders()), fresh_siglip().to(self._device))
-        network = fresh_transformer(self._curriculum, encode).to(self._device)
+        book = WishBook(self._encoders(), self._curriculum.motions)
+        studio = Studio(self._curriculum, encode, book, fresh_siglip().to(self._device))
+        network = fresh_transformer(self._curriculum, encode, self._device)
         average = copy.deepcopy(network)
         for number, lesson in enumerate(self._curriculum.flow):
             stage = FlowStage(f"flow-{number}", network, average, lesson, self._curriculum, studio, self._half)
@@ -101,11 +103,12 @@ class School:
         )
         return pack(taught, self._curriculum, out)
 
-    def _encoder(self) -> PictureEncoder:
+    def _encoder(self) -> Callable[[Tensor], Tensor]:
         """The transformer's view of films; frozen as soon as pictures have been taught, or from the start."""
         vae = fresh_codec(self._curriculum)
-        if self._curriculum.pictures.train_encoder:
-            vae.load_state_dict(torch.load(checkpoint_path(self._folder, "codec"), map_location="cpu"))
+        if not self._curriculum.pictures.train_encoder:
+            return ProjectingEncoder(vae, self._device)
+        vae.load_state_dict(torch.load(checkpoint_path(self._folder, "codec"), map_location="cpu"))
         return PictureEncoder(vae, self._device)
 
     def _encoders(self) -> TextEncoders:

@@ -3,16 +3,22 @@
 A noisy token carries its noise in one half of the width; a clean token carries its picture's strongest components in
 the other. The first block's attention looks, by the rotary embedding, for the clean token at its own place and brings
 that half over; the last layer answers noise minus picture. Four dimensions hold constants: layer norm then scales all
-tokens alike, and clean ones can be told from noisy ones. What is left to learn is to look elsewhere as time goes on.
+tokens alike, and clean ones can be told from noisy ones. Where the width has room, heads of the first block that carry
+no picture tell each token when and where it is, and heads of later blocks look at neighbours. What is left to learn is
+what each motion makes of them.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+ROTARY_BASE = 256.0
+"""Of HunyuanVideo's rotary embedding."""
 PATCH = 64
 """Values of a token: 16 channels of 2x2 latents."""
 _CONSTANTS = 4
@@ -26,6 +32,13 @@ _CONTENT = 0.3
 """How much of a query or key depends on the token at first."""
 _SHARPNESS = 2.0
 """Of queries and keys in the first block: four fifths of the attention go to the very place."""
+_TURNING = 2
+"""Of an axis's rotary pairs, the one that tells a place: from one side of a film or picture to the other it turns by
+about a right angle."""
+_TELLING = 0.3
+"""Share of a telling head's queries and keys that depends on the place: attention leans, and does not jump."""
+_NEIGHBOURS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
+"""Rows and columns away, head by head."""
 
 
 @torch.no_grad()
@@ -53,10 +66,11 @@ def start_transformer(network: Any, patches: Tensor, generator: torch.Generator)
     pair, mark = (width - 4, width - 3), (width - 2, width - 1)
     _start_embedders(network, components, noisy, clean, pair, mark)
     gain = _start_first_attention(network, clean, mark)
+    _start_telling(network, clean, pair, mark)
     for block in network.single_transformer_blocks:
-        for projection in (block.attn.to_q, block.attn.to_k):
+        for projection, away in ((block.attn.to_q, _NEIGHBOURS), (block.attn.to_k, _NEIGHBOURS[:1])):
             projection.weight.mul_(_CONTENT)
-            projection.bias.copy_(_places(network))
+            projection.bias.copy_(_places(network, away))
     # The last norm divides by about this: noise, picture and the pair of constants.
     scale = ((PATCH + PATCH * gain**2 + 2 * _LARGE**2) / width) ** 0.5
     out = network.proj_out.weight.zero_()
@@ -110,14 +124,48 @@ def _start_first_attention(network: Any, clean: slice, mark: tuple[int, int]) ->
     return ((PATCH + 4 * _LARGE**2) / width) ** -0.5
 
 
-def _places(network: Any) -> Tensor:
-    """A query and key that meet strongest where height and width are the same. Returns (width,)."""
+def _start_telling(network: Any, clean: slice, pair: tuple[int, int], mark: tuple[int, int]) -> None:
+    """Into dimensions beyond the picture: how far a token is from the start in time, and from which side in space.
+
+    A telling head's attention leans towards clean tokens or away from them by the angle between places, so that the
+    share of marks it brings home is a number that grows with the place.
+    """
+    attention = network.transformer_blocks[0].attn
+    head_width, heads = network.config["attention_head_dim"], network.config["num_attention_heads"]
+    free = [head for head in range(heads) if head * head_width >= clean.stop or (head + 1) * head_width <= clean.start]
+    begin = 0
+    for head, axis, told in zip(free, network.config["rope_axes_dim"], range(clean.stop, pair[0]), strict=False):
+        first, turning = head * head_width, head * head_width + begin + 2 * _TURNING
+        begin += axis
+        rows = slice(first, first + head_width)
+        for projection in (attention.to_q, attention.to_k):
+            projection.weight[rows] = 0
+            projection.bias[rows] = 0
+        # Norms make queries and keys equally long: what does not tell goes where the other has nothing.
+        rest = (1 / _TELLING**2 - 1) ** 0.5
+        attention.to_q.bias[turning], attention.to_q.bias[first] = 1, rest
+        attention.to_k.weight[turning + 1, mark[0]], attention.to_k.weight[turning + 1, pair[0]] = 2, -1
+        attention.to_k.weight[first + 2, pair[0]] = rest
+        attention.to_v.weight[first] = 0
+        attention.to_v.weight[first, mark[0]] = 1
+        attention.to_out[0].weight[told] = 0
+        attention.to_out[0].weight[told, first] = 1
+
+
+def _places(network: Any, away: Sequence[tuple[int, int]] = _NEIGHBOURS[:1]) -> Tensor:
+    """A query that meets a key of no distance strongest so many rows and columns away. Returns (width,).
+
+    away: head by head, over and over.
+    """
     head_width, heads = network.config["attention_head_dim"], network.config["num_attention_heads"]
     time, *space = network.config["rope_axes_dim"]
-    place = torch.zeros(head_width)
-    begin = time
-    for side in space:
-        for turning, strength in enumerate(_LOCAL):
-            place[begin + 2 * turning] = strength
-        begin += side
-    return place.repeat(heads)
+    place = torch.zeros(heads, head_width)
+    for head in range(heads):
+        begin = time
+        for side, distance in zip(space, away[head % len(away)], strict=True):
+            for turning, strength in enumerate(_LOCAL):
+                angle = distance * ROTARY_BASE ** (-2 * turning / side)
+                place[head, begin + 2 * turning] = strength * math.cos(angle)
+                place[head, begin + 2 * turning + 1] = strength * math.sin(angle)
+            begin += side
+    return place.flatten()

@@ -113,12 +113,8 @@ class TextEncoders(nn.Module):
         shared = self._template - 1
         template = self.llama(input_ids=tokens[:1, :shared], use_cache=True).past_key_values
         template.batch_repeat_interleave(len(tokens))
-        states = self.llama(
-            input_ids=tokens[:, shared:],
-            attention_mask=mask,
-            past_key_values=template,
-            use_cache=True,
-        ).last_hidden_state
+        # By place: the fourth, the cache, has another name from transformers 5.24 on.
+        states = self.llama(tokens[:, shared:], mask, None, template, use_cache=True).last_hidden_state
         return states[:, 1:]
 
 

@@ -10,9 +10,12 @@ import torch
 
 from bench.kit.little_films import as_image
 from engine.encoders import FilmInputs, encode_inputs
-from engine.little.codec import ClipStage, PictureStage, fresh_codec
+from engine.little.codec import ClipStage, PictureEncoder, PictureStage, ProjectingEncoder, fresh_codec
+from engine.little.films import Films, WishBook, cut
 from engine.little.flat import flatten_time, inflate_time
+from engine.little.flow import ask, fresh_transformer
 from engine.little.lessons import Stage, teach
+from engine.little.motions import Motion
 from engine.little.pictures import draw_pictures
 from engine.little.shipped import little_weights
 from engine.little.sight import psnr
@@ -93,6 +96,55 @@ def test_the_codec_starts_from_principal_components_and_learns():
         assert psnr(vae.decode(vae.encode(picture).latent_dist.mean).sample, picture) > 17
     losses = [stage.step(20) for _ in range(20)]  # the same batch again and again
     assert losses[-1] < 0.98 * losses[0]
+
+
+def test_the_encoder_that_was_not_taught_is_a_projection():
+    vae = fresh_codec(SMOKE)
+    picture = draw_pictures(torch.Generator().manual_seed(4), 2, 48, 64).flat.unsqueeze(2) * 2 - 1
+    clip = picture.expand(-1, -1, 3, -1, -1)
+    layers, projection = (encoder(vae, CPU)(clip) for encoder in (PictureEncoder, ProjectingEncoder))
+    assert layers.shape == projection.shape == (2, 16, 3, 6, 8)
+    assert (layers - projection).square().mean() < 1e-3 * layers.square().mean()
+
+
+def test_an_encoder_that_has_learned_is_not_taken_for_a_projection():
+    vae = fresh_codec(SMOKE)
+    torch.manual_seed(5)
+    torch.nn.init.normal_(vae.encoder.mid_block.resnets[0].conv2.conv.weight, std=0.3)
+    with pytest.raises(ValueError, match="no projection"):
+        ProjectingEncoder(vae, CPU)
+
+
+def test_most_wishes_of_a_book_are_for_what_is_taught(tmp_path: Path):
+    write_tokenizers(tmp_path)
+    book = WishBook(fresh_encoders(tmp_path).eval(), (Motion.PAN_UP, Motion.ZOOM_OUT), count=200)
+    share = [wish.motion in (Motion.PAN_UP, Motion.ZOOM_OUT) for wish in book.wishes].count(True) / 200
+    assert 0.7 < share < 0.95
+
+
+def test_the_transformer_starts_with_a_film_that_stands_still_and_knows_when_and_where_it_is():
+    curriculum = CURRICULA["cpu"]
+    encode = ProjectingEncoder(fresh_codec(curriculum), CPU)
+    network = fresh_transformer(curriculum, encode, CPU)
+    still = encode(draw_pictures(torch.Generator().manual_seed(6), 1, 96, 96).flat.unsqueeze(2) * 2 - 1)
+    films = Films(
+        latents=still.expand(-1, -1, 10, -1, -1),
+        text=torch.randn(1, 8, 64),
+        pooled=torch.randn(1, 64),
+        image=torch.randn(1, 5, 32),
+    )
+    first: list[torch.Tensor] = []
+    network.transformer_blocks[0].register_forward_hook(lambda _block, _inputs, states: first.append(states[0]))
+    section = cut(films, 0, Schedule.INVERTED)
+    noise = torch.randn(section.wanted.shape, generator=torch.Generator().manual_seed(7))
+    with torch.no_grad():
+        drawn = noise - ask(network, noise, torch.ones(1), films, section)
+    assert (drawn - still).square().mean() < 0.6 * still.square().mean()
+    # Time, row and column, as each token of the section has been told.
+    told = first[0][0, -9 * 6 * 6 :, 128:131].view(9, 6, 6, 3)
+    assert told[-1, ..., 0].mean() > told[0, ..., 0].mean() + 0.5
+    assert (told[..., 1].mean((0, 2)).diff() > 0).all()
+    assert (told[..., 2].mean((0, 1)).diff() > 0).all()
 
 
 def test_the_text_encoders_learn(tmp_path: Path):
