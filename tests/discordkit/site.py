@@ -27,6 +27,8 @@ from storage.settings import DataSettings, RerollSettings, Settings
 from storage.store import Store
 
 PROMPT = "the fox turns its head"
+FILM_S = 120.0
+"""For a film that may be encoded again on its way, in a process that gives way to all others of a busy machine."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,7 +59,9 @@ class Site:
         return await self.kit.until(lambda: message if text in message.content else None)
 
     async def film(self, where: Channel | None = None, *, after: int = 0) -> Message:
-        return await self.kit.posted(where or self.room, lambda message: message.attachments, after=after)
+        return await self.kit.posted(
+            where or self.room, lambda message: message.attachments, after=after, within_s=FILM_S
+        )
 
     async def drawn(self, where: Channel | None = None, *, after: int = 0) -> Message:
         """Draw the next film, until it is in the room and its status is gone."""

@@ -136,14 +136,21 @@ class Discord(Building):
         """Until the bot's answer is a message and no longer "thinking …"."""
         return await self.until(lambda: _complete(interaction))
 
-    async def posted(self, channel: Channel, where: Callable[[Message], Any] = bool, *, after: int = 0) -> Message:
+    async def posted(
+        self,
+        channel: Channel,
+        where: Callable[[Message], Any] = bool,
+        *,
+        after: int = 0,
+        within_s: float = PATIENCE_S,
+    ) -> Message:
         """Until the bot has a message here of which `where` holds; `after`: newer than this message id."""
 
         def look() -> Message | None:
             own = (m for m in channel.messages.values() if m.author is self.world.bot and m.id > after)
             return next((message for message in own if where(message)), None)
 
-        return await self.until(look)
+        return await self.until(look, within_s=within_s)
 
     def calls(self, method: str | None = None, template: str | None = None) -> list[Call]:
         """The bot's requests so far, all or those of one route."""
