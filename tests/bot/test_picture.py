@@ -344,7 +344,7 @@ NOT_PICTURES = {
     "ZIP": (b"PK\x03\x04" + bytes(50), "an archive"),
     "Photoshop": (b"8BPS\0\1" + bytes(50), "a Photoshop file"),
     "JPEG XL": (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
-    "binary": (bytes(range(256)) * 4, "no kind of picture"),
+    "binary": (bytes(range(256)) * 4, "not a picture but a file of a kind"),
 }
 
 
