@@ -135,6 +135,18 @@ async def test_killed_at_a_failpoint(scene: Scene, failpoint: str) -> None:
 
 
 @pytest.mark.crash
+@pytest.mark.parametrize("boundary", ["update.taken", "update.dealt"])
+async def test_an_update_that_kills_the_bot_ten_times_is_one_film(scene: Scene, boundary: str) -> None:
+    scene.ask()
+    for _ in range(10):
+        await scene.bot.start(failpoints=f"{boundary}=kill@1")
+        assert await scene.bot.ended() == -9
+    await scene.bot.start()
+    await scene.at_rest()
+    assert len(scene.orphans) <= 1
+
+
+@pytest.mark.crash
 # The stand-in's server drops a form whose sender was killed while it came in.
 @pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("method", ["getFile", "sendPhoto", "sendMessage", "editMessageMedia", "deleteMessage"])
