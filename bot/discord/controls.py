@@ -9,6 +9,7 @@ import discord
 
 from bot.chat import Action, View
 from bot.wording import table
+from bot.wording.views import action_label
 from storage.jobs import JobState
 
 ACTION_ID = r"fb:(?P<action>reroll|extend|edit|cancel|retry|shorter|delete|hide):(?P<request>[1-9][0-9]{0,17})"
@@ -47,7 +48,9 @@ def controls(view: View) -> discord.ui.View:
     shown = discord.ui.View(timeout=None)
     words = table(view.status.member.locale)
     for place, action in enumerate(view.actions):
-        shown.add_item(button(action, view.status.request_id, words.actions[action], row=place // PER_ROW))
+        shown.add_item(
+            button(action, view.status.request_id, action_label(words, action, view.status), row=place // PER_ROW)
+        )
     return shown
 
 

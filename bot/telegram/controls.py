@@ -14,6 +14,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from bot.chat import Action, View
 from bot.wording import table
 from bot.wording.table import Table
+from bot.wording.views import action_label
 from storage.jobs import Status
 
 DATA_BYTES_MAX = 64
@@ -63,7 +64,9 @@ def keyboard(view: View) -> InlineKeyboardMarkup | None:
     words = table(view.status.member.locale)
     request_id = view.status.request_id
     buttons = [
-        InlineKeyboardButton(f"{EMOJI[action]} {words.actions[action]}", callback_data=data(action, request_id))
+        InlineKeyboardButton(
+            f"{EMOJI[action]} {action_label(words, action, view.status)}", callback_data=data(action, request_id)
+        )
         for action in view.actions
     ]
     return _rows(buttons)

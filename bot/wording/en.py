@@ -67,6 +67,7 @@ TABLE = Table(
         Action.DELETE: "Delete",
         Action.HIDE: "Hide",
     },
+    queue_again="Queue again",
     seconds_refused="“{given}” is no length for a film; seconds must be a number from {least} to {most}, such as 2.5.",
     seed_refused="“{given}” is no seed; it must be a whole number from 0 to {most}.",
     steps_refused="“{given}” is no number of steps; it must be a whole number from {least} to {most}.",

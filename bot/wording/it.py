@@ -19,7 +19,7 @@ TABLE = Table(
     alt_text="L'immagine animata: {prompt}",
     model_note="Il modello «{model}» è {note}.",
     model_notes={
-        "little": "piccolo e appena addestrato: tiene l'immagine e segue i desideri sulla luce, gli altri moti sfumano",
+        "little": "piccolo, addestrato su immagini disegnate: muove la camera e la luce, nient'altro",
         "tiny": "non addestrato: i suoi filmati sono rumore e provano solo che il meccanismo funziona",
     },
     styles={
@@ -72,6 +72,7 @@ TABLE = Table(
         Action.DELETE: "Elimina",
         Action.HIDE: "Nascondi",
     },
+    queue_again="Rimetti in coda",
     seconds_refused="«{given}» non è una durata; i secondi devono essere un numero da {least} a {most}, come 2,5.",
     seed_refused="«{given}» non è un seme; deve essere un numero intero da 0 a {most}.",
     steps_refused="«{given}» non è un numero di passi; deve essere un numero intero da {least} a {most}.",

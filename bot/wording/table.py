@@ -106,6 +106,8 @@ class Table:
     """{hours}, {minutes}"""
 
     actions: Mapping[Action, str]
+    queue_again: str
+    """What trying again is called where nothing went wrong: the request only waited too long."""
 
     # Refusals: what is wrong and what helps
     seconds_refused: str

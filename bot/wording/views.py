@@ -87,6 +87,12 @@ def model_note(words: Table, model: str) -> str:
     return words.model_note.format(model=model, note=note) if note else ""
 
 
+def action_label(words: Table, action: Action, status: Status) -> str:
+    """What stands on the button of an action under a message that shows this."""
+    again = action is Action.RETRY and status.state is JobState.EXPIRED
+    return words.queue_again if again else words.actions[action]
+
+
 def _actions(status: Status) -> tuple[Action, ...]:
     if status.film_lost:
         return (Action.RETRY,)

@@ -11,7 +11,7 @@ from bot.chat import Action
 from bot.wording import LANGUAGES, durations, table
 from bot.wording.pages import history_page, privacy_page, queue_page, quota_page
 from bot.wording.refusals import refusal
-from bot.wording.views import ACTIONS, closed_notice, film_view, status_view
+from bot.wording.views import ACTIONS, action_label, closed_notice, film_view, status_view
 from storage.errors import Figure, QueueFull, QuotaExceeded, RequestRejected, Rule
 from storage.jobs import JobState, Phase, Schedule, Status
 from storage.quota import Allowance
@@ -133,6 +133,15 @@ def test_what_can_be_done_follows_the_state() -> None:
     one_part = replace(FAILED, params=replace(PARAMS, duration_ms=1200))
     assert status_view(one_part).actions == status_view(EXPIRED).actions == (Action.RETRY,)
     assert status_view(CANCELLED).actions == ()
+
+
+@pytest.mark.parametrize(
+    ("locale", "queued", "tried"), [("en", "Queue again", "Try again"), ("it", "Rimetti", "Riprova")]
+)
+def test_what_only_waited_too_long_is_queued_again(locale: str, queued: str, tried: str):
+    words = table(locale)
+    assert action_label(words, Action.RETRY, EXPIRED).startswith(queued)
+    assert action_label(words, Action.RETRY, FAILED).startswith(tried)
 
 
 def test_a_prompt_with_gaps_and_markup_of_its_own_stays_as_typed() -> None:
