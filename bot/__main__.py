@@ -159,7 +159,7 @@ def _where(command: argparse.ArgumentParser) -> None:
 
 
 def _how(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--model", metavar="NAME", help="tiny, little, framepack or framepack-f1")
+    command.add_argument("--model", metavar="NAME", help="little, tiny, framepack or framepack-f1")
     command.add_argument("--json", action="store_true", help="one JSON object on standard output at the end")
 
 

@@ -35,7 +35,7 @@ from storage.settings import Settings, load_settings
 from storage.store import Store
 
 EXAMPLE = "example.jpg"
-EXAMPLE_PROMPT = "The fox slowly turns its head, and fireflies drift by."
+EXAMPLE_PROMPT = "Slowly move closer to the fox."
 
 
 def try_film(options: argparse.Namespace) -> int:

@@ -32,7 +32,7 @@ MODELS = {
             # Its first answer is its best: so far it was taught for less than an hour.
             steps=1,
             built_in=True,
-            note="small and hardly taught: it keeps the picture and follows wishes for light, other motions blur",
+            note="small and taught on drawn pictures: it moves the camera and the light, and nothing else",
         ),
         ModelCard(
             name="tiny",

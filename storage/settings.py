@@ -101,7 +101,7 @@ class CommunitySettings(_Section):
 
 
 class EngineSettings(_Section):
-    model: str = "tiny"
+    model: str = "little"
     weights: Path | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     size: Annotated[int, Field(ge=64, le=1024, multiple_of=16)] | None = None

@@ -66,8 +66,8 @@ _CAMERA = frozenset(
 GENTLE = Motion.ZOOM_IN
 """What a wish gets that asks for no known motion."""
 
-ZOOM_PER_FRAME = 0.0028
-"""Natural logarithm of the scale: 1.22 times in two seconds."""
+ZOOM_PER_FRAME = 0.004
+"""Natural logarithm of the scale: 1.33 times in two seconds."""
 PAN_PER_FRAME = 0.25
 """In pixels, at every size: near the picture's middle a motion of a small picture is that of a large one, so that what
 is learned on small ones holds. 18 pixels in two seconds: no more than what stands beside a

@@ -56,7 +56,8 @@ def pack(taught: Taught, curriculum: Curriculum, folder: Path) -> int:
             # A copy: training goes on in float32.
             copy.deepcopy(network).to("cpu", torch.float16).save_pretrained(folder / name)  # type: ignore[operator]
     _write(folder / "transformer" / "schedules.json", [schedule.value for schedule in Schedule])
-    _write(folder / LESSON, {"motions": [motion.value for motion in curriculum.motions], "speeds": curriculum.speeds})
+    motions = [motion.value for motion in dict.fromkeys(curriculum.motions)]
+    _write(folder / LESSON, {"motions": motions, "speeds": curriculum.speeds})
     shutil.rmtree(folder / "feature_extractor", ignore_errors=True)
     (folder / "feature_extractor").mkdir()
     _write(

@@ -95,6 +95,7 @@ class FlowLesson:
 class Curriculum:
     networks: Networks
     motions: tuple[Motion, ...]
+    """One that is named three times is drawn three times as often."""
     speeds: tuple[float, float, float]
     """Slow, as it comes, fast."""
     pictures: CodecLesson
@@ -110,8 +111,7 @@ class Curriculum:
 
 
 _TAUGHT_ON_CPU = (
-    Motion.ZOOM_IN,
-    Motion.ZOOM_OUT,
+    *3 * (Motion.ZOOM_IN, Motion.ZOOM_OUT),
     Motion.PAN_LEFT,
     Motion.PAN_RIGHT,
     Motion.PAN_UP,
@@ -131,7 +131,8 @@ CURRICULA = {
         words_batch=64,
         flow=(
             FlowLesson(steps=1300, batch=16, size=64, rate=1e-3, reuse=4, decay=0.2),
-            FlowLesson(steps=1300, batch=8, size=128, rate=8e-4, reuse=4),
+            FlowLesson(steps=870, batch=8, size=128, rate=8e-4, reuse=4, decay=0),
+            FlowLesson(steps=1400, batch=8, size=128, rate=8e-4, reuse=4),
         ),
         sections=(1, 2, 2, 3),
         forward_share=0.2,

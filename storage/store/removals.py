@@ -1,4 +1,7 @@
-"""Messages that must go from chats: known until they are gone, so that no kill and no outage leaves one standing."""
+"""Messages that must go from chats: known until they are gone, so that no outage and no kill leaves one standing.
+
+But for one: a message whose post was under way when its film was deleted, by a bot killed before it wrote that down.
+"""
 
 from __future__ import annotations
 
