@@ -126,7 +126,8 @@ async def bot(folder: Path, api: str, gateway: str) -> int:
     discord.http.Route.BASE = api
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway)
     settings = Settings(
-        data=DataSettings(folder=folder, free_bytes_min=1, ballast_bytes=0), engine=EngineSettings(size=256, steps=1)
+        data=DataSettings(folder=folder, free_bytes_min=1, ballast_bytes=0),
+        engine=EngineSettings(model="tiny", size=256, steps=1),
     )
     stop = asyncio.Event()
     late = _Lateness()

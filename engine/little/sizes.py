@@ -132,7 +132,7 @@ CURRICULA = {
         flow=(
             FlowLesson(steps=1300, batch=16, size=64, rate=1e-3, reuse=4, decay=0.2),
             FlowLesson(steps=870, batch=8, size=128, rate=8e-4, reuse=4, decay=0),
-            FlowLesson(steps=1400, batch=8, size=128, rate=8e-4, reuse=4),
+            FlowLesson(steps=1250, batch=8, size=128, rate=8e-4, reuse=4),
         ),
         sections=(1, 2, 2, 3),
         forward_share=0.2,

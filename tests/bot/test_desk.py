@@ -47,7 +47,7 @@ async def test_a_wish_becomes_a_queued_request_with_its_picture_in_the_media_fol
     params = accepted.status.params
     assert accepted.status.state is JobState.QUEUED
     assert (params.prompt, params.duration_ms, params.seed) == ("the fox turns", 2400, 9)
-    assert (params.schedule, params.steps, params.size, params.model) == (Schedule.FORWARD, 3, 128, "tiny")
+    assert (params.schedule, params.steps, params.size, params.model) == (Schedule.FORWARD, 3, 128, "little")
     assert room.media.verify(params.picture)
     with Image.open(room.media.path(params.picture)) as kept:
         assert kept.size == (64, 64)
@@ -205,7 +205,7 @@ async def test_a_film_of_another_model_is_not_drawn_again_by_this_one(room: Benc
     first = (await desk_of(room).submit(wish())).status
     await room.draw_next()
     desk = desk_of(room, engine=EngineSettings(model="framepack"))
-    with pytest.raises(RequestRejected, match="“tiny”, but this host now draws with “framepack”"):
+    with pytest.raises(RequestRejected, match="“little”, but this host now draws with “framepack”"):
         await desk.reroll(first.request_id, asker())
 
 

@@ -43,7 +43,7 @@ class Terms:
                 wait_hours_promised_max=48.0,
             ),
             quota=QuotaSettings(burst_s=BURST_S, refill_s_per_day=0),
-            engine=EngineSettings(device="cpu", size=64, steps=2, step_checkpoint_s=0.001),
+            engine=EngineSettings(model="tiny", device="cpu", size=64, steps=2, step_checkpoint_s=0.001),
             progress=ProgressSettings(interval_s=0.05),
         )
 

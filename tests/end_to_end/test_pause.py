@@ -59,7 +59,7 @@ async def test_a_paused_films_frames_equal_the_uninterrupted_ones(tmp_path: Path
 
 async def test_a_pause_outlives_the_engine_and_spends_no_try(tmp_path: Path):
     async with hall(tmp_path) as house:
-        film = await house.ask("paused")
+        film = await house.ask("paused", steps=100)
         engine = await house.start("engine-1")
         for turn in range(2):  # as often as there are tries
             if turn:

@@ -117,7 +117,7 @@ async def hall(folder: Path, *, lease_s: float = 30.0, step_checkpoint_s: float 
         data=DataSettings(folder=folder, free_bytes_min=0),
         queue=QueueSettings(lease_s=lease_s),
         quota=QuotaSettings(burst_s=600),
-        engine=EngineSettings(step_checkpoint_s=step_checkpoint_s, device="cpu"),
+        engine=EngineSettings(model="tiny", step_checkpoint_s=step_checkpoint_s, device="cpu"),
         progress=ProgressSettings(interval_s=0.02),
     )
     path = folder / "engine-settings.json"
