@@ -29,7 +29,7 @@ MODELS = {
             name="little",
             schedules=(Schedule.INVERTED, Schedule.FORWARD),
             size=128,
-            # Its first answer is its best: so far it was taught for less than an hour.
+            # Its first answer is its best: at noise alone it was taught most (bench.little, with --steps).
             steps=1,
             built_in=True,
             note="small and taught on drawn pictures: it moves the camera and the light, and nothing else",

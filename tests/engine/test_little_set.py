@@ -110,6 +110,23 @@ def test_light_changes_as_it_was_asked_to_in_both_languages(little: ModelSet, te
     assert see(film).strengths[motion] > 0.2
 
 
+@pytest.mark.parametrize(
+    ("text", "motion"),
+    [
+        ("pan to the left", Motion.PAN_LEFT),
+        ("la camera va a destra", Motion.PAN_RIGHT),
+        ("guarda in alto", Motion.PAN_UP),
+        ("slowly zoom into the picture", Motion.ZOOM_IN),
+        ("allontanati", Motion.ZOOM_OUT),
+    ],
+)
+def test_the_camera_moves_as_it_was_asked_to_in_both_languages(little: ModelSet, text: str, motion: Motion):
+    film = shoot(wanted(as_image(held_out_layers(4, 128).flat[0]), text, size=128, seconds=2.4), little).frames
+    seen = see(film)
+    assert seen.motion is motion
+    assert seen.strengths[motion] > 0.2
+
+
 @pytest.mark.parametrize("schedule", list(Schedule))
 def test_one_transformer_draws_both_schedules(little: ModelSet, schedule: Schedule):
     film = shoot(wanted(as_image(held_out_layers(3, SIZE).flat[0]), "zoom", schedule=schedule), little).frames
