@@ -35,7 +35,7 @@ from storage.settings import Settings, load_settings
 from storage.store import Store
 
 EXAMPLE = "example.jpg"
-EXAMPLE_PROMPT = "Slowly move closer to the fox."
+EXAMPLE_PROMPT = "The camera slowly moves to the left."
 
 
 def try_film(options: argparse.Namespace) -> int:

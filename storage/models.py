@@ -32,7 +32,7 @@ MODELS = {
             # Its first answer is its best: at noise alone it was taught most (bench.little, with --steps).
             steps=1,
             built_in=True,
-            note="small and taught on drawn pictures: it moves the camera and the light, and nothing else",
+            note="small: it moves the camera and the light, and nothing else",
         ),
         ModelCard(
             name="tiny",

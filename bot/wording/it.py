@@ -19,7 +19,7 @@ TABLE = Table(
     alt_text="L'immagine animata: {prompt}",
     model_note="Il modello «{model}» è {note}.",
     model_notes={
-        "little": "piccolo, addestrato su immagini disegnate: muove la camera e la luce, nient'altro",
+        "little": "piccolo: muove la camera e la luce, nient'altro",
         "tiny": "non addestrato: i suoi filmati sono rumore e provano solo che il meccanismo funziona",
     },
     styles={

@@ -83,7 +83,7 @@ def test_a_film_from_a_picture_and_a_sentence(
     assert Path(report["gif"]).is_file()
     assert report["request_id"] == 1
     assert report["took_s"] >= 0
-    assert "taught on drawn pictures" in captured.err
+    assert "nothing else" in captured.err
     assert "MP4" in captured.err
 
     assert main(["reroll", "1", "--out", str(out), "--json"]) == 0
