@@ -33,8 +33,9 @@ async def outcomes(house: Hall, request_id: int) -> list[str | None]:
 
 
 async def test_a_paused_films_frames_equal_the_uninterrupted_ones(tmp_path: Path):
-    async with hall(tmp_path) as house:
-        paused = await house.ask("paused")
+    # A short lease: the engine hears of the pause within half a second, and a section takes longer.
+    async with hall(tmp_path, lease_s=2) as house:
+        paused = await house.ask("paused", steps=100)
         engine = await house.start("engine-1")
         await house.until(paused.request_id, in_a_step_of_the_second_section, "engine-1")
         await house.store.pause()
@@ -43,7 +44,7 @@ async def test_a_paused_films_frames_equal_the_uninterrupted_ones(tmp_path: Path
         # Not the section alone: the steps of the one under way as well.
         assert (tmp_path / "work" / str(paused.request_id) / "step.safetensors").is_file()
 
-        whole = await house.ask("asked within the pause")
+        whole = await house.ask("asked within the pause", steps=100)
         assert (whole.state, whole.paused, whole.position) == (JobState.QUEUED, True, 2)
         assert engine.returncode is None
         await house.store.resume()
@@ -58,7 +59,8 @@ async def test_a_paused_films_frames_equal_the_uninterrupted_ones(tmp_path: Path
 
 
 async def test_a_pause_outlives_the_engine_and_spends_no_try(tmp_path: Path):
-    async with hall(tmp_path) as house:
+    # A short lease: the engine hears of the pause within half a second, and a section takes longer.
+    async with hall(tmp_path, lease_s=2) as house:
         film = await house.ask("paused", steps=100)
         engine = await house.start("engine-1")
         for turn in range(2):  # as often as there are tries
