@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_hunyuan_video import AutoencoderKLHunyuanVideo
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pixel_unshuffle
 
 from engine.little.codec_start import BLOCK, start_codec
@@ -42,7 +42,7 @@ def fresh_codec(curriculum: Curriculum) -> Any:
 class ProjectingEncoder:
     """The codec's encoder on single pictures where it still is what it started as: one projection of 8x8 pixels.
 
-    Hundreds of times cheaper than its layers. Raises ValueError for an encoder that has learned something else.
+    Many times cheaper than its layers. Raises ValueError for an encoder that has learned something else.
     """
 
     def __init__(self, vae: AutoencoderKLHunyuanVideo, device: torch.device) -> None:
@@ -55,7 +55,6 @@ class ProjectingEncoder:
         if (blocks @ found - latents).square().mean() > _PROJECTION_ERROR_MAX**2:
             raise ValueError("this encoder is no projection any more")
         self._projection, self._offset = found[:-1].float().to(device), found[-1].float().to(device)
-        self.device = device
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """As PictureEncoder."""
@@ -78,7 +77,6 @@ class PictureEncoder:
         flatten_time(self._encoder)
         self._encoder.requires_grad_(False)
         self._scale = vae.config["scaling_factor"]
-        self.device = device
 
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Tensor:
@@ -250,7 +248,3 @@ def _fold_scale(vae: AutoencoderKLHunyuanVideo, generator: torch.Generator, size
     before.bias[:channels] = (before.bias[:channels] - mean) * gain
     before.weight[:channels] *= gain
     before.bias[channels:] += 2 * gain.log()
-
-
-def parameter_count(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
