@@ -172,6 +172,10 @@ class Desk(Films):
     async def allowance(self, member: Member, community_id: str) -> Allowance:
         return await self._store.allowance(member, community_id)
 
+    async def accepted(self, idem: str) -> bool:
+        """Whether a request was taken down under this key."""
+        return await self._store.accepted_as(idem) is not None
+
     async def move_chat(self, platform: str, old_id: str, new_id: str) -> bool:
         """The platform knows a chat under another number now. False where that was known."""
         return await self._store.move_chat(platform, old_id, new_id)

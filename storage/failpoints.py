@@ -28,7 +28,7 @@ POINTS = {
     "media.rename.before": "they are flushed; the file is about to get its name",
     "media.renamed": "it has its name; its folder is not flushed",
     "media.kept": "file and name are on the disk; no row names it",
-    "update.taken": "an update of a platform is here; nothing of it is done",
+    "update.taken": "an update of a platform is here, and that it was begun is noted; nothing else of it is done",
     "update.dealt": "all that an update asks for is committed or refused; the platform does not know yet",
     "desk.kept": "a member's pictures are kept; the request is not submitted",
     "relay.send.before": "a new message is about to be sent",

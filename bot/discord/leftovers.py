@@ -54,6 +54,9 @@ async def settle_leftovers(front: Front, leftovers: Sequence[Placeholder]) -> No
             await _settle(front, leftover)
         except ChatUnavailable:
             return  # with the next start
+        except Exception:
+            # One that cannot be settled stays noted; it holds up no other, now or at the next start.
+            log.exception("a leftover was not settled", extra={"interaction": leftover.interaction_id})
 
 
 async def _settle(front: Front, leftover: Placeholder) -> None:

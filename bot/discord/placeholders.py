@@ -7,19 +7,15 @@ something that nobody will do, or one that has said what it had to say.
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+
+from bot.notes import Notes
 
 FOLDER = "discord-placeholders"
 LEFTOVERS_MAX = 500
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -38,46 +34,37 @@ class Placeholder:
 
 
 class Placeholders:
-    """Notes in the data folder, one small file each; read and written in a thread of their own.
-
-    A note comes before an acknowledgement, which Discord awaits for three seconds: it must not queue behind pictures.
-    """
+    """Notes in the data folder. A note comes before an acknowledgement, which Discord awaits for three seconds."""
 
     def __init__(self, data_folder: Path) -> None:
-        self._folder = data_folder / FOLDER
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="placeholders")
+        self._notes = Notes(data_folder / FOLDER, notes_max=LEFTOVERS_MAX)
 
     async def note(self, placeholder: Placeholder) -> None:
-        await self._run(self._write, placeholder)
+        await self._notes.write(placeholder.interaction_id, asdict(placeholder))
 
     async def forget(self, interaction_id: int) -> None:
-        await self._run(self._path(interaction_id).unlink, True)
+        await self._notes.tear_up(interaction_id)
 
     async def leftovers(self) -> list[Placeholder]:
-        """Everything noted, oldest first; a note that cannot be read is torn up."""
-        return await self._run(self._read)
+        """Everything noted, oldest first; a note that says nothing is torn up."""
+        found: list[Placeholder] = []
+        for number, content in (await self._notes.read()).items():
+            placeholder = _placeholder(number, content)
+            if placeholder is None:
+                log.info("a damaged note is let go", extra={"note": number})
+                await self.forget(number)
+            else:
+                found.append(placeholder)
+        return found
 
     def close(self) -> None:
         """What is under way is finished; nothing is noted any more."""
-        self._thread.shutdown(wait=False)
+        self._notes.close()
 
-    async def _run(self, work: Callable[..., T], *given: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
 
-    def _path(self, interaction_id: int) -> Path:
-        return self._folder / f"{interaction_id}.json"
-
-    def _write(self, placeholder: Placeholder) -> None:
-        self._folder.mkdir(exist_ok=True)
-        self._path(placeholder.interaction_id).write_text(json.dumps(asdict(placeholder)), "utf-8")
-
-    def _read(self) -> list[Placeholder]:
-        found: list[Placeholder] = []
-        for path in sorted(self._folder.glob("*.json"))[:LEFTOVERS_MAX]:
-            try:
-                found.append(Placeholder(**json.loads(path.read_text("utf-8"))))
-            except (OSError, ValueError, TypeError):
-                # Killed while it was written: the interaction was not answered yet.
-                log.info("a damaged note is let go", extra={"file": path.name})
-                path.unlink(missing_ok=True)
-        return found
+def _placeholder(number: int, content: Mapping[str, object]) -> Placeholder | None:
+    channel_id, locale, message_id = (content.get(key) for key in ("channel_id", "locale", "message_id"))
+    if not isinstance(channel_id, int) or not isinstance(locale, str) or not isinstance(message_id, int | None):
+        return None
+    said = content.get("said") is True
+    return Placeholder(interaction_id=number, channel_id=channel_id, locale=locale, message_id=message_id, said=said)

@@ -9,16 +9,16 @@ import os
 import httpx
 from pydantic import SecretStr
 from telegram.error import InvalidToken
-from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
 from bot.desk import Desk
-from bot.telegram.budget import Budgets, Priority
+from bot.telegram.begun import Begun
+from bot.telegram.budget import Budgets
 from bot.telegram.chat import REFRESH_S, TelegramChat
 from bot.telegram.front import Front
 from bot.telegram.inbox import Inbox
 from bot.telegram.menus import set_menus
-from bot.telegram.polling import ASK_S, Pauses, poll, say_goodbye
+from bot.telegram.polling import ASK_S, Pauses, PollingBot, poll, say_goodbye
 from bot.telegram.rates import Limiter
 from bot.telegram.rights import Standing
 from bot.telegram.updates import Updates
@@ -77,7 +77,7 @@ class TelegramAdapter(TelegramChat):
                 "telegram.token_file names, to the token that @BotFather shows under /mybots, API Token."
             ) from None
 
-    async def _serve(self, bot: ExtBot[Priority], files: httpx.AsyncClient) -> None:
+    async def _serve(self, bot: PollingBot, files: httpx.AsyncClient) -> None:
         settings = self._settings
         most = settings.intake.upload_bytes_max
         if not settings.telegram.local_mode:
@@ -91,7 +91,9 @@ class TelegramAdapter(TelegramChat):
             settings=settings,
             clock=self._clock,
         )
-        inbox = Inbox(Updates(front).handle)
+        begun = Begun(settings.data.folder)
+        await begun.recall()
+        inbox = Inbox(Updates(front), begun)
         menus = asyncio.create_task(set_menus(bot), name="menus")
         self.connect(bot)
         polling = settings.telegram.webhook_url is None
@@ -110,7 +112,7 @@ class TelegramAdapter(TelegramChat):
             await asyncio.gather(menus, return_exceptions=True)
 
 
-def make_bot(telegram: TelegramSettings, token: SecretStr, limiter: Limiter) -> ExtBot[Priority]:
+def make_bot(telegram: TelegramSettings, token: SecretStr, limiter: Limiter) -> PollingBot:
     """The library's bot, without its Application: that one forgets updates before they are dealt with."""
 
     def request(connections: int, read_s: float) -> HTTPXRequest:
@@ -123,7 +125,7 @@ def make_bot(telegram: TelegramSettings, token: SecretStr, limiter: Limiter) -> 
             proxy=telegram.proxy,
         )
 
-    return ExtBot(
+    return PollingBot(
         token.get_secret_value(),
         base_url=telegram.base_url or CLOUD_URL,
         base_file_url=telegram.base_file_url or CLOUD_FILE_URL,
@@ -136,8 +138,10 @@ def make_bot(telegram: TelegramSettings, token: SecretStr, limiter: Limiter) -> 
 
 
 def tame_library() -> None:
-    """Every call's address holds the token, and the libraries log addresses: nothing below a warning is logged."""
+    """Every call's address holds the token, and the libraries log addresses: little of theirs is logged."""
     # Waits as spans of time, which is what the library's next version gives; until then it would warn of each.
     os.environ.setdefault("PTB_TIMEDELTA", "true")
-    for name in ("telegram", "httpx", "httpcore", "h11"):
+    for name in ("httpx", "httpcore", "h11"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Its errors hold whole answers of Telegram's, with members' words; what matters in them is raised as well.
+    logging.getLogger("telegram").setLevel(logging.CRITICAL)

@@ -44,6 +44,14 @@ async def press(front: Front, query: CallbackQuery) -> None:
         await _answer(query, said)
 
 
+async def give_up(front: Front, query: CallbackQuery, *, late: bool) -> None:
+    """Say that nothing comes of a press, unless something has come of it."""
+    spot = _spot(query)
+    if not await front.desk.accepted(_asker(front, query, spot).idem):
+        own = spot.words.telegram
+        await _answer(query, own.took_too_long if late else own.given_up, alert=True)
+
+
 async def _press(front: Front, query: CallbackQuery, spot: Spot) -> str:
     """What to say to it, if anything. Raises FlipbookError."""
     pressed = read_data(query.data)

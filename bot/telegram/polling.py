@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from typing import cast
 
 from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.ext import ExtBot
 
 from bot.telegram.budget import Priority
 from bot.telegram.inbox import Inbox
+from bot.telegram.parsing import NoUpdate, receive
 from bot.telegram.rates import seconds
 
 ALLOWED = ("message", "callback_query", "message_reaction", "my_chat_member")
@@ -35,36 +37,47 @@ class Pauses:
     conflict_s: float = 15.0
 
 
-async def poll(bot: ExtBot[Priority], inbox: Inbox, pauses: Pauses) -> None:
+class PollingBot(ExtBot[Priority]):
+    """The library's bot, which also gives updates as they came: its own way fails on all for one that is strange."""
+
+    async def raw_updates(self, *, offset: int | None, limit: int, held_s: int) -> list[object]:
+        """getUpdates. held_s: how long Telegram may wait for one. Raises the library's errors."""
+        given = {"offset": offset, "limit": limit, "timeout": held_s, "allowed_updates": ALLOWED}
+        found: object = await self._post("getUpdates", given, read_timeout=ASK_S + held_s)
+        return cast("list[object]", found) if isinstance(found, list) else []
+
+
+async def poll(bot: PollingBot, inbox: Inbox, pauses: Pauses) -> None:
     """Until cancelled. Raises InvalidToken where Telegram refuses the token."""
     await _no_webhook(bot, pauses)
     lost_s = 0.0
     while True:
         try:
-            updates = await bot.get_updates(
-                offset=inbox.offset,
-                limit=AT_ONCE,
-                timeout=0 if inbox.busy else ASK_S,
-                allowed_updates=ALLOWED,
-            )
-        except TelegramError as exc:
+            held_s = 0 if inbox.busy else ASK_S
+            updates = await bot.raw_updates(offset=inbox.offset, limit=AT_ONCE, held_s=held_s)
+        except (TelegramError, RecursionError) as exc:
             lost_s = _pause_s(exc, lost_s, pauses)
             await asyncio.sleep(lost_s)
             continue
         lost_s = 0.0
         for update in updates:
-            inbox.take(update)
+            try:
+                receive(inbox, update, bot)
+            except NoUpdate:
+                log.warning("Telegram sent an update without a number")
+                # Nothing acknowledges it, so it comes again at once.
+                await asyncio.sleep(pauses.lost_s_min)
         await inbox.rest(pauses.busy_s)
 
 
-async def say_goodbye(bot: ExtBot[Priority], inbox: Inbox) -> None:
+async def say_goodbye(bot: PollingBot, inbox: Inbox) -> None:
     """Let Telegram forget what is dealt with. What it does not hear now comes again, and changes nothing."""
     offset = inbox.offset
     if offset is None:
         return
     try:
         async with asyncio.timeout(FAREWELL_S):
-            await bot.get_updates(offset=offset, limit=1, timeout=0, allowed_updates=ALLOWED)
+            await bot.raw_updates(offset=offset, limit=1, held_s=0)
     except (TelegramError, TimeoutError) as exc:
         log.info("the last updates were not acknowledged", extra={"kind": type(exc).__name__})
 
@@ -84,7 +97,7 @@ async def _no_webhook(bot: ExtBot[Priority], pauses: Pauses) -> None:
             return
 
 
-def _pause_s(error: TelegramError, before_s: float, pauses: Pauses) -> float:
+def _pause_s(error: TelegramError | RecursionError, before_s: float, pauses: Pauses) -> float:
     """How long to wait before the next question. Raises InvalidToken."""
     match error:
         case InvalidToken():

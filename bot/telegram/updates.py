@@ -7,9 +7,9 @@ import logging
 from telegram import Message, Update
 
 from bot.telegram.animate import animate, film_asked_about, reroll_with_words
-from bot.telegram.buttons import press
+from bot.telegram.buttons import give_up, press
 from bot.telegram.commands import COMMANDS, start
-from bot.telegram.front import Front, Spot, guarded, ref, say, spot_of
+from bot.telegram.front import Front, Spot, guarded, message_idem, ref, say, spot_of
 from bot.telegram.reactions import Reactions
 from bot.telegram.reading import read_command
 
@@ -32,6 +32,26 @@ class Updates:
             await self._reactions.changed(update.message_reaction, update.update_id)
         elif update.my_chat_member is not None:
             self._front.standing.forget(update.my_chat_member.chat.id)
+
+    async def give_up(self, update: Update, *, late: bool) -> None:
+        if update.callback_query is not None:
+            await give_up(self._front, update.callback_query, late=late)
+        elif update.message is not None:
+            await self._give_up(update.message, late=late)
+
+    async def _give_up(self, message: Message, *, late: bool) -> None:
+        front, user = self._front, message.from_user
+        if user is None or user.is_bot or message.sender_chat is not None:
+            return
+        spot = spot_of(message, user)
+        replied = message.reply_to_message
+        to_us = replied is not None and replied.from_user is not None and replied.from_user.id == front.bot.id
+        if not (spot.private or to_us or read_command(message, front.bot.username) is not None):
+            # Talk in a group: nobody has asked for anything.
+            return
+        if not await front.desk.accepted(message_idem(front.bot.id, message)):
+            own = spot.words.telegram
+            await say(front, spot, own.took_too_long if late else own.given_up)
 
     async def _message(self, message: Message) -> None:
         front = self._front

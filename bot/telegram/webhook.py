@@ -11,16 +11,17 @@ import hashlib
 import hmac
 import json
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import h11
-from telegram import Update
 from telegram.ext import ExtBot
 
 from bot.telegram.budget import Priority
 from bot.telegram.inbox import Inbox
+from bot.telegram.parsing import NoUpdate, receive
 from bot.telegram.polling import ALLOWED
 from storage.errors import OwnerError
 from storage.settings import TelegramSettings
@@ -29,6 +30,10 @@ SECRET_HEADER = b"x-telegram-bot-api-secret-token"
 BODY_BYTES_MAX = 1_000_000
 READ_S = 15.0
 CHUNK_BYTES = 65_536
+CONNECTIONS_MAX = 256
+"""Telegram opens 40 unless asked for more."""
+LINGER_S, LINGER_CHUNKS_MAX = 2.0, 64
+"""After the answer, for what is still on its way from the other side."""
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +65,20 @@ async def listen(bot: ExtBot[Priority], inbox: Inbox, settings: TelegramSettings
     url = settings.webhook_url
     assert url is not None
     door = Doorbell.of(url, bot.token)
+    room = asyncio.Semaphore(CONNECTIONS_MAX)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _serve(reader, writer, bot, inbox, door)
+        try:
+            if room.locked():
+                await _answer(reader, writer, HTTPStatus.SERVICE_UNAVAILABLE)
+                return
+            async with room:
+                status = await _hear(reader, writer, bot, inbox, door)
+                await _answer(reader, writer, status)
+        except ConnectionError:
+            log.debug("a connection to the webhook broke")
+        finally:
+            writer.close()
 
     try:
         server = await asyncio.start_server(serve, settings.webhook_host, settings.webhook_port)
@@ -72,39 +88,38 @@ async def listen(bot: ExtBot[Priority], inbox: Inbox, settings: TelegramSettings
             f"The bot cannot listen on {where} ({exc.strerror or exc}): free the port, or choose another with "
             "telegram.webhook_host and telegram.webhook_port."
         ) from exc
-    async with server:
+    try:
         await bot.set_webhook(url, secret_token=door.secret, allowed_updates=ALLOWED)
         log.info("Telegram sends updates", extra={"host": settings.webhook_host, "port": settings.webhook_port})
-        await server.serve_forever()
-
-
-async def _serve(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, bot: ExtBot[Priority], inbox: Inbox, door: Doorbell
-) -> None:
-    """One request. Whatever a stranger sends, the answer is a number and the connection ends."""
-    connection = h11.Connection(h11.SERVER)
-    try:
-        try:
-            async with asyncio.timeout(READ_S):
-                status, body = await _read(reader, connection, door)
-        except (TimeoutError, h11.RemoteProtocolError):
-            status, body = HTTPStatus.BAD_REQUEST, b""
-        if status is HTTPStatus.OK:
-            status = await _take(body, bot, inbox)
-        writer.write(_answer(connection, status))
-        await writer.drain()
-    except (ConnectionError, h11.LocalProtocolError):
-        log.debug("a connection to the webhook broke")
+        await asyncio.get_running_loop().create_future()
     finally:
-        writer.close()
+        # Connections that are open are not waited for: the inbox finishes what they have brought.
+        server.close()
 
 
-async def _read(reader: asyncio.StreamReader, connection: h11.Connection, door: Doorbell) -> tuple[HTTPStatus, bytes]:
-    """The request's body, and 200 where it may be used."""
+async def _hear(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, bot: ExtBot[Priority], inbox: Inbox, door: Doorbell
+) -> HTTPStatus:
+    """One request: what to answer to it, when what it brings is dealt with."""
+    try:
+        async with asyncio.timeout(READ_S):
+            status, body = await _read(reader, writer, door)
+    except TimeoutError:
+        return HTTPStatus.REQUEST_TIMEOUT
+    except h11.RemoteProtocolError as exc:
+        return HTTPStatus(exc.error_status_hint)
+    return status if status is not HTTPStatus.OK else await _take(body, bot, inbox)
+
+
+async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, door: Doorbell) -> tuple[HTTPStatus, bytes]:
+    """The request's body, and 200 where it may be used. Raises RemoteProtocolError for what is no HTTP."""
+    connection = h11.Connection(h11.SERVER)
     body = bytearray()
     while True:
         match connection.next_event():
             case h11.NEED_DATA:
+                if connection.they_are_waiting_for_100_continue:
+                    writer.write(connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
                 connection.receive_data(await reader.read(CHUNK_BYTES))
             case h11.Request() as request:
                 if (refusal := door.refusal(request)) is not None:
@@ -121,17 +136,24 @@ async def _read(reader: asyncio.StreamReader, connection: h11.Connection, door: 
 
 async def _take(body: bytes, bot: ExtBot[Priority], inbox: Inbox) -> HTTPStatus:
     try:
-        update = Update.de_json(json.loads(body), bot)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        task = receive(inbox, json.loads(body), bot)
+    except (ValueError, RecursionError, NoUpdate):
         return HTTPStatus.BAD_REQUEST
-    task = inbox.take(update)
     if task is not None:
         # Shielded: that this connection breaks is no reason to leave an update half dealt with.
         await asyncio.shield(task)
     return HTTPStatus.OK
 
 
-def _answer(connection: h11.Connection, status: HTTPStatus) -> bytes:
-    headers = [("Content-Length", "0"), ("Connection", "close")]
-    response = h11.Response(status_code=status, reason=status.phrase.encode(), headers=headers)
-    return b"".join(filter(None, (connection.send(event) for event in (response, h11.EndOfMessage()))))
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, status: HTTPStatus) -> None:
+    """A number and nothing more. Written by hand: after a broken request h11 may refuse to write anything."""
+    writer.write(f"HTTP/1.1 {status} {status.phrase}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+    await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()
+    # Closed with bytes unread, the connection is reset, and the answer may be lost on the other side.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            for _ in range(LINGER_CHUNKS_MAX):
+                if not await reader.read(CHUNK_BYTES):
+                    return

@@ -250,6 +250,9 @@ TABLE = Table(
         upload_expired="Telegram no longer has this file; please send the picture again.",
         upload_slow="The picture did not arrive within {seconds} s; please try again. Nothing was charged.",
         upload_failed="Telegram did not hand out the picture; please try again. Nothing was charged.",
+        given_up="⚠️ I broke off twice while working on this, so I will not try it again. Nothing was charged; if there "
+        "was a picture, please send another one.",
+        took_too_long="⚠️ This took too long, so I gave it up. Nothing was charged; please try again.",
         forged="This button does not belong to this message.",
         unreachable="Telegram cannot be reached just now; please try again in a moment. Nothing was charged.",
         broken="⚠️ Something went wrong on the host. Nothing was charged; please try again.",

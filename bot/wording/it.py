@@ -281,6 +281,9 @@ TABLE = Table(
         upload_expired="Telegram non ha più questo file; invia di nuovo l'immagine.",
         upload_slow="L'immagine non è arrivata entro {seconds} s; riprova. Nulla è stato addebitato.",
         upload_failed="Telegram non ha consegnato l'immagine; riprova. Nulla è stato addebitato.",
+        given_up="⚠️ Mi sono interrotto due volte su questo messaggio e non ci riprovo. Nulla è stato addebitato; se "
+        "c'era un'immagine, inviane un'altra.",
+        took_too_long="⚠️ Ci voleva troppo tempo e ho rinunciato. Nulla è stato addebitato; riprova.",
         forged="Questo pulsante non appartiene a questo messaggio.",
         unreachable="Telegram al momento non è raggiungibile; riprova fra poco. Nulla è stato addebitato.",
         broken="⚠️ Qualcosa è andato storto sull'host. Nulla è stato addebitato; riprova.",

@@ -78,6 +78,9 @@ class TelegramWords:
     upload_slow: str
     """{seconds}"""
     upload_failed: str
+    given_up: str
+    """The bot has twice not lived to the end of it."""
+    took_too_long: str
     forged: str
     unreachable: str
     broken: str

@@ -87,6 +87,10 @@ class Store(Moving):
         assert status is not None
         return status
 
+    async def accepted_as(self, idem: str) -> int | None:
+        """The request that was accepted under this key; None where none was."""
+        return await self._database.read(lambda db: members.find(db, idem))
+
     async def foresee(self, idem: str, member: Member, place: Place, duration_ms: int) -> None:
         """Refuse early what `submit` would refuse: nothing needs to be kept for it. Raises QuotaExceeded, QueueFull."""
         await self._database.read(lambda db: members.foresee(db, self._terms, idem, member, place, duration_ms))

@@ -203,3 +203,30 @@ async def test_a_local_bot_api_server_hands_files_over_by_their_path(tmp_path: P
 def test_the_package_builds_what_the_composition_root_asks_for(tmp_path: Path) -> None:
     adapter: Adapter = build(None, None, SecretStr("1:x"))  # type: ignore[arg-type]
     assert adapter.platform == "telegram"
+
+
+STRANGE = (
+    {"message": {"message_id": 1, "date": 10**18, "chat": {"id": 5, "type": "private"}, "text": "a secret wish"}},
+    {"message": ["a secret wish"]},
+    {"callback_query": {"id": "1", "from": "a secret wish"}},
+    {"message": {"message_id": 1, "date": 0, "chat": {"id": [], "type": "private"}, "text": "a secret wish"}},
+)
+
+
+@pytest.mark.parametrize("by", ["polling", "webhook"])
+async def test_updates_that_cannot_be_read_are_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, by: str
+) -> None:
+    async with TelegramKit.open() as kit:
+        telegram = hooked(kit, free_port()) if by == "webhook" else None
+        settings = settings_for(tmp_path / "data", kit, **({} if telegram is None else {"telegram": telegram}))
+        async with site(tmp_path / "data", kit, settings=settings) as here:
+            for body in STRANGE:
+                kit.feed.add_strange(**body)
+            kit.feed.add_strange(a_kind_of_tomorrow={"text": "a secret wish"})
+            await here.asked()
+            await kit.until(lambda: not kit.feed.pending)
+            assert not here.running.done()
+            assert all("getUpdates answered" in problem for problem in kit.take_problems()), "which was meant"
+    assert caplog.text.count("an update cannot be read: it is passed over") == len(STRANGE)
+    assert "secret" not in caplog.text

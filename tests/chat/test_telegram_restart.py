@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,21 @@ class Scene:
             await asyncio.wait((dying, shown), return_when=asyncio.FIRST_COMPLETED)
             shown.cancel()
         assert await dying == -9
+
+    @property
+    def notes(self) -> list[str]:
+        """What the bot has written down of updates that it is dealing with."""
+        found: list[str] = []
+        for path in (self.bot.data / "telegram-updates").glob("*.json"):
+            with suppress(FileNotFoundError):
+                found.append(path.read_text("utf-8"))
+        return found
+
+    async def hangs(self, time: int) -> None:
+        """Until the bot has begun the update for the so-manyth time, and stands still."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.notes != [f'{{"times": {time}}}']:  # noqa: ASYNC110 (a bot that hangs tells nobody)
+                await asyncio.sleep(0.05)
 
     async def at_rest(self) -> None:
         """Everything has come to its end: each wish has one film and was charged once."""
@@ -135,15 +151,49 @@ async def test_killed_at_a_failpoint(scene: Scene, failpoint: str) -> None:
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("boundary", ["update.taken", "update.dealt"])
-async def test_an_update_that_kills_the_bot_ten_times_is_one_film(scene: Scene, boundary: str) -> None:
+async def test_a_bot_that_is_killed_ten_times_before_it_can_acknowledge_makes_one_film(scene: Scene) -> None:
     scene.ask()
     for _ in range(10):
-        await scene.bot.start(failpoints=f"{boundary}=kill@1")
+        await scene.bot.start(failpoints="update.dealt=kill@1")
         assert await scene.bot.ended() == -9
     await scene.bot.start()
     await scene.at_rest()
     assert len(scene.orphans) <= 1
+
+
+async def test_an_update_on_which_the_bot_is_killed_once_is_a_film(scene: Scene) -> None:
+    scene.ask()
+    await scene.bot.start(failpoints="update.taken=kill@1")
+    assert await scene.bot.ended() == -9
+    await scene.bot.start()
+    await scene.at_rest()
+
+
+@pytest.mark.parametrize("end", ["kill", pytest.param("hang", marks=pytest.mark.crash)])
+async def test_an_update_on_which_the_bot_ends_twice_is_refused_and_never_begun_again(scene: Scene, end: str) -> None:
+    scene.ask()
+    for time in (1, 2):
+        await scene.bot.start(failpoints=f"update.taken={end}@1")
+        if end == "hang":
+            await scene.hangs(time)
+            await scene.bot.kill()
+        else:
+            assert await scene.bot.ended() == -9
+    # A third such end would follow, were it begun once more.
+    await scene.bot.start()
+    ben = scene.kit.person("Ben")
+    answer = await scene.kit.until(
+        lambda: next((it for it in scene.cave.from_bot if "will not try it again" in it.text), None),
+        timeout_s=PATIENCE_S,
+    )
+    assert answer.reply_to is not None
+    ben.sends_photo(ben.private, samples.picture(), "/animate a fox 1.2s")
+    await scene.kit.until(lambda: any(is_film(it) for it in ben.private.from_bot), timeout_s=PATIENCE_S)
+    await scene.kit.settled(timeout_s=PATIENCE_S)
+    assert scene.notes == []
+    async with scene.bot.store() as store:
+        assert await store.history(member(scene.mia)) == []
+    assert await scene.bot.stop() == 0
 
 
 @pytest.mark.crash

@@ -65,6 +65,14 @@ class Feed:
         self._tell()
         return update["update_id"]
 
+    def add_strange(self, **body: object) -> int:
+        """An update such as Telegram's documents do not know. Its id."""
+        update = {"update_id": self._next_id, **body}
+        self._next_id += 1
+        self.pending.append(update)
+        self._tell()
+        return update["update_id"]
+
     def redeliver(self, last: int | None = None) -> int:
         """Forget that updates were confirmed: the bot gets the last ones (or all) once more. How many they are."""
         again = self._confirmed if last is None else self._confirmed[-last:]
