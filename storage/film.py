@@ -30,6 +30,8 @@ from storage.gif import Clip, GifInfo, encode_gif
 from storage.h264 import FASTSTART, add_h264_stream, to_rgb, to_yuv
 
 _KEYFRAME_EVERY = 36
+_THUMBNAIL_SIDE = 320
+_THUMBNAIL_QUALITY = 85
 _TAGS_KEPT = ("title", "description", "comment")
 
 
@@ -61,7 +63,7 @@ class FilmInfo:
 
 
 def probe(path: Path) -> FilmInfo:
-    """Facts of a film, from its index; nothing is decoded."""
+    """Facts of a film or GIF, from its index or by counting packets; nothing is decoded."""
     with _opened(path) as (container, stream):
         clip = _clip(path, container, stream)
         return FilmInfo(
@@ -134,6 +136,19 @@ def poster(source: Path, target: Path) -> None:
         _save(first, target)
 
 
+def thumbnail(source: Path, target: Path) -> None:
+    """The first frame as a small JPEG in the film's shape: at most 320 pixels wide and high and 200 kB.
+
+    The limits are Telegram's; the source may be a film or a GIF.
+    """
+    with _opened(source) as (container, stream):
+        first = next(container.decode(stream), None)
+        shrink = min(1.0, _THUMBNAIL_SIDE / max(stream.width, stream.height))
+        sides = max(1, round(stream.width * shrink)), max(1, round(stream.height * shrink))
+        # The worst picture, noise of 320 x 320, takes about 100 kB at this quality.
+        _save(first, target, sides=sides, quality=_THUMBNAIL_QUALITY)
+
+
 def last_frame(source: Path, target: Path) -> None:
     """The very last frame, as PNG. Decodes from the last keyframe on, however long the film is."""
     with _opened(source) as (container, stream):
@@ -159,15 +174,19 @@ def _opened(path: Path) -> Generator[tuple[InputContainer, VideoStream]]:
 
 def _clip(path: Path, container: InputContainer, stream: VideoStream) -> Clip:
     count = stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
-    rate = stream.average_rate
-    if not count or not rate:
+    if stream.codec_context.name == "gif" and stream.duration and stream.time_base:
+        # Its frames stand for different times: no rate tells its length.
+        seconds = stream.duration * stream.time_base
+    else:
+        seconds = count / stream.average_rate if stream.average_rate else Fraction(0)
+    if not count or not seconds:
         raise FilmFailed(f"{path.name} holds no frames.", code="bad_film")
 
     def frames() -> Iterator[av.VideoFrame]:
         with _opened(path) as (again, same):
             yield from again.decode(same)
 
-    return Clip(frames=frames, count=count, seconds=count / rate, width=stream.width, height=stream.height)
+    return Clip(frames=frames, count=count, seconds=seconds, width=stream.width, height=stream.height)
 
 
 def _recode(source: Path, part: Path, *, sides: tuple[int, int], crf: int, frames: int, bytes_max: int) -> float:
@@ -194,13 +213,17 @@ def _recode(source: Path, part: Path, *, sides: tuple[int, int], crf: int, frame
     return part.stat().st_size / bytes_max
 
 
-def _save(frame: av.VideoFrame | None, target: Path) -> None:
+def _save(
+    frame: av.VideoFrame | None, target: Path, *, sides: tuple[int, int] | None = None, quality: int = 90
+) -> None:
+    """sides: width and height in pixels, where they differ from the frame's. quality: of a JPEG."""
     if frame is None:
         raise FilmFailed("The film holds no frames.", code="bad_film")
-    rgb = to_rgb(frame, VideoReformatter())
+    width, height = sides or (None, None)
+    rgb = to_rgb(frame, VideoReformatter(), width=width, height=height)
     picture: Image.Image = rgb.to_image()
     part = _part(target)
-    picture.save(part, format="PNG" if target.suffix.lower() == ".png" else "JPEG", quality=90)
+    picture.save(part, format="PNG" if target.suffix.lower() == ".png" else "JPEG", quality=quality)
     part.replace(target)
 
 

@@ -1,4 +1,4 @@
-"""Writing what was taught as a folder of weights, in half precision, laid out like the big model's."""
+"""Sets as folders of weights, laid out like the big model's: written in half precision, and read to be taught on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_hunyuan_video import AutoencoderKLHunyuanVideo
 from diffusers.models.transformers.transformer_hunyuan_video_framepack import HunyuanVideoFramepackTransformer3DModel
+from safetensors.torch import load_file
 from torch import nn
 from transformers.models.siglip.modeling_siglip import SiglipVisionModel
 
@@ -40,7 +41,8 @@ class Taught:
 
 def pack(taught: Taught, curriculum: Curriculum, folder: Path) -> int:
     """Replace what lies in `folder`, but for its model card. Returns the set's size in bytes."""
-    for name in ("tokenizer", "tokenizer_2"):
+    # A set that is taught on may go back where it came from.
+    for name in ("tokenizer", "tokenizer_2") if taught.tokenizers.resolve() != folder.resolve() else ():
         shutil.rmtree(folder / name, ignore_errors=True)
         shutil.copytree(taught.tokenizers / name, folder / name)
     networks: dict[str, nn.Module] = {
@@ -81,6 +83,36 @@ def pack(taught: Taught, curriculum: Curriculum, folder: Path) -> int:
     if max(sizes) > FILE_BYTES_MAX or sum(sizes) > SET_BYTES_MAX:
         raise ValueError(f"the set is too large to ship: {sum(sizes):,} bytes, largest file {max(sizes):,}")
     return sum(sizes)
+
+
+def unpack(folder: Path, curriculum: Curriculum) -> Taught:
+    """The networks of a set that `pack` wrote, in float32, ready to be taught on.
+
+    Raises ValueError for a set whose codec or transformer is built otherwise than this curriculum's.
+    """
+    networks = curriculum.networks
+    for name, built in (("vae", networks.codec), ("transformer", networks.transformer)):
+        found = json.loads((folder / name / "config.json").read_text("utf-8"))
+        # JSON knows no tuples.
+        if {key: found.get(key) for key in built} != json.loads(json.dumps(built)):
+            raise ValueError(f"the {name} in {folder} is not built as this curriculum's: choose the one it came from")
+    encoders = TextEncoders(folder)
+    vae = AutoencoderKLHunyuanVideo(**networks.codec)
+    transformer = HunyuanVideoFramepackTransformer3DModel(**networks.transformer)
+    _load(encoders.llama, folder / "text_encoder" / "model.safetensors")
+    _load(encoders.clip, folder / "text_encoder_2" / "model.safetensors")
+    _load(vae, folder / "vae" / "diffusion_pytorch_model.safetensors")
+    _load(transformer, folder / "transformer" / "diffusion_pytorch_model.safetensors")
+    with quiet_loading():
+        siglip = SiglipVisionModel.from_pretrained(folder / "image_encoder", torch_dtype=torch.float32)
+    return Taught(vae=vae, transformer=transformer, encoders=encoders.eval(), siglip=siglip.eval(), tokenizers=folder)
+
+
+def _load(network: nn.Module, path: Path) -> None:
+    """Every weight of `network`, from a file that may hold more: a set's Llama has layers that never run."""
+    missing = network.load_state_dict(load_file(path), strict=False).missing_keys
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}")
 
 
 def _write(path: Path, value: object) -> None:

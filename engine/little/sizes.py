@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.little.motions import Motion
@@ -120,23 +120,39 @@ _TAUGHT_ON_CPU = (
     Motion.FADE_LIGHT,
 )
 
+_CPU = Curriculum(
+    networks=Networks(codec_channels=(16, 48, 64), heads=5, head_width=32, double_blocks=1, single_blocks=5),
+    motions=_TAUGHT_ON_CPU,
+    speeds=(1.0, 1.0, 1.0),
+    pictures=CodecLesson(steps=1500, batch=8, frames=1, size=96, rate=2e-3),
+    clips=CodecLesson(steps=200, batch=2, frames=17, size=64, rate=3e-4),
+    words_steps=1200,
+    words_batch=64,
+    flow=(
+        FlowLesson(steps=1300, batch=16, size=64, rate=1e-3, reuse=4, decay=0.2),
+        FlowLesson(steps=870, batch=8, size=128, rate=8e-4, reuse=4, decay=0),
+        FlowLesson(steps=1250, batch=8, size=128, rate=8e-4, reuse=4),
+    ),
+    sections=(1, 2, 2, 3),
+    forward_share=0.2,
+    average=0.995,
+)
+
 CURRICULA = {
-    "cpu": Curriculum(
-        networks=Networks(codec_channels=(16, 48, 64), heads=5, head_width=32, double_blocks=1, single_blocks=5),
-        motions=_TAUGHT_ON_CPU,
-        speeds=(1.0, 1.0, 1.0),
-        pictures=CodecLesson(steps=1500, batch=8, frames=1, size=96, rate=2e-3),
-        clips=CodecLesson(steps=200, batch=2, frames=17, size=64, rate=3e-4),
-        words_steps=1200,
-        words_batch=64,
+    "cpu": _CPU,
+    "longer": replace(
+        _CPU,
         flow=(
-            FlowLesson(steps=1300, batch=16, size=64, rate=1e-3, reuse=4, decay=0.2),
-            FlowLesson(steps=870, batch=8, size=128, rate=8e-4, reuse=4, decay=0),
-            FlowLesson(steps=1250, batch=8, size=128, rate=8e-4, reuse=4),
+            FlowLesson(steps=1200, batch=8, size=128, rate=4e-4, reuse=4),
+            FlowLesson(steps=700, batch=3, size=192, rate=3e-4, reuse=4, decay=0.7),
         ),
-        sections=(1, 2, 2, 3),
-        forward_share=0.2,
-        average=0.995,
+        # As many as have paddings of their own.
+        sections=(1, 2, 2, 3, 4),
+    ),
+    "large": replace(
+        _CPU,
+        flow=(FlowLesson(steps=700, batch=3, size=192, rate=4e-4, reuse=4, decay=0.7),),
+        sections=(1, 2, 2, 3, 4),
     ),
     "card": Curriculum(
         networks=Networks(codec_channels=(24, 48, 64), heads=4, head_width=48, double_blocks=1, single_blocks=8),
@@ -166,4 +182,5 @@ CURRICULA = {
     ),
 }
 """What `python -m engine.little.train` teaches: on a CPU in an hour or two, on a card in half an hour, or a few steps
-of everything that show whether the machinery works."""
+of everything that show whether the machinery works. “longer” and “large” go on from a finished set (`--from`): more of
+the same with larger pictures at the end, or larger pictures alone."""

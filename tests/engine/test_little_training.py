@@ -1,5 +1,6 @@
 """Training the little model: each stage learns, and a stopped training goes on as if it had not been."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from bench.kit.little_films import as_image
 from engine.encoders import FilmInputs, encode_inputs
@@ -17,7 +19,7 @@ from engine.little.flow import ask, fresh_transformer
 from engine.little.lessons import Stage, teach
 from engine.little.motions import Motion
 from engine.little.pictures import draw_pictures
-from engine.little.shipped import little_weights
+from engine.little.shipped import SHIPPED, little_weights
 from engine.little.sight import psnr
 from engine.little.sizes import CURRICULA
 from engine.little.tokens import write_tokenizers
@@ -170,3 +172,38 @@ def test_one_command_teaches_everything_and_packs_a_set_the_engine_draws_with(tm
     conditioning = encode_inputs(inputs, models)
     assert conditioning.start.square().mean().sqrt() == pytest.approx(1, abs=0.7)
     assert models.backbone_identity(Schedule.INVERTED) == models.backbone_identity(Schedule.FORWARD)
+
+
+def test_a_set_is_taught_on_from_its_own_transformer_and_keeps_the_rest(tmp_path: Path):
+    longer = replace(CURRICULA["large"], flow=(replace(SMOKE.flow[0], steps=3, rate=1e-4),), sections=(1, 2))
+    school = School(longer, tmp_path / "checkpoints", CPU, begin=little_weights())
+    school.flow()
+    out = tmp_path / "set"
+    school.pack(out)
+    before, after = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (little_weights(), little_weights(out))
+    )
+    changed = {path.as_posix() for path in before if after.get(path) != before[path]} - {"README.md"}
+    assert changed == {"files.json", "transformer/diffusion_pytorch_model.safetensors"}
+    old, new = (load_file(folder / "transformer/diffusion_pytorch_model.safetensors") for folder in (SHIPPED, out))
+    moved = sum((new[name].float() - old[name].float()).norm().item() ** 2 for name in old) ** 0.5
+    whole = sum(old[name].float().norm().item() ** 2 for name in old) ** 0.5
+    assert 0 < moved < 0.05 * whole
+
+
+def test_a_set_that_is_taught_on_may_go_back_to_its_own_folder(tmp_path: Path):
+    own = tmp_path / "set"
+    shutil.copytree(little_weights(), own)
+    own_curriculum = replace(CURRICULA["large"], flow=())
+    school = School(own_curriculum, tmp_path / "checkpoints", CPU, begin=own)
+    school.flow()
+    school.pack(own)
+    assert (little_weights(own) / "tokenizer" / "tokenizer.json").read_bytes() == (
+        SHIPPED / "tokenizer" / "tokenizer.json"
+    ).read_bytes()
+
+
+def test_a_set_of_other_networks_is_not_taught_on(tmp_path: Path):
+    with pytest.raises(ValueError, match="not built as this curriculum's"):
+        School(SMOKE, tmp_path, CPU, begin=little_weights())

@@ -15,7 +15,7 @@ from av.video.reformatter import VideoReformatter
 from PIL import Image
 
 from storage.errors import FilmFailed
-from storage.film import last_frame, poster, probe, shrink, write_gif
+from storage.film import last_frame, poster, probe, shrink, thumbnail, write_gif
 from storage.h264 import FASTSTART, add_h264_stream, to_rgb, to_yuv
 
 
@@ -145,6 +145,46 @@ def test_the_last_frame_of_a_long_film_needs_only_its_end(tmp_path: Path, monkey
     last_frame(tmp_path / "wiped.mp4", tmp_path / "wiped.png")
 
     assert np.array_equal(picture(tmp_path / "whole.png"), picture(tmp_path / "wiped.png"))
+
+
+def test_facts_of_a_gif_are_those_of_the_file_that_is_sent(film: Path, tmp_path: Path) -> None:
+    path = tmp_path / "film.gif"
+    written = write_gif(film, path, width_max=96, fps_max=10, bytes_max=10**6)
+    assert written is not None
+
+    info = probe(path)
+
+    assert (info.width, info.height, info.frames) == (96, 64, written.frames)
+    assert abs(info.duration_ms - 2433) <= 40
+
+
+@pytest.mark.parametrize(
+    ("sides", "expected"),
+    [((192, 128), (192, 128)), ((640, 320), (320, 160)), ((320, 960), (107, 320)), ((640, 640), (320, 320))],
+)
+def test_a_thumbnail_is_a_small_jpeg_in_the_films_shape(
+    tmp_path: Path, sides: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    width, height = sides
+    path = write_film(tmp_path / "film.mp4", frames=2, width=width, height=height)
+    thumbnail(path, tmp_path / "small.jpg")
+
+    with Image.open(tmp_path / "small.jpg") as image:
+        assert (image.format, image.size, image.mode) == ("JPEG", expected, "RGB")
+    shown = Image.fromarray(decoded(path)[0].astype(np.uint8)).resize(expected, Image.Resampling.BOX)
+    assert np.abs(picture(tmp_path / "small.jpg") - np.asarray(shown)).mean() < 4
+
+
+def test_a_thumbnail_of_noise_keeps_the_limit_too(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "film.mp4", frames=2, width=320, height=320, grain=200)
+    thumbnail(path, tmp_path / "small.jpg")
+    assert 50_000 < (tmp_path / "small.jpg").stat().st_size <= 200_000
+
+
+def test_a_gif_has_a_thumbnail_too(film: Path, tmp_path: Path) -> None:
+    write_gif(film, tmp_path / "film.gif", width_max=96, fps_max=10, bytes_max=10**6)
+    thumbnail(tmp_path / "film.gif", tmp_path / "small.jpg")
+    assert picture(tmp_path / "small.jpg").shape == (64, 96, 3)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("poster.png", "PNG"), ("poster.jpg", "JPEG")])
