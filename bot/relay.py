@@ -24,10 +24,11 @@ from bot.lanes import Lane, Priority
 from bot.refresh import WAKE_S, Refresher
 from bot.removing import Remover
 from bot.wording.views import closed_notice, closed_view, film_view, status_view
-from storage.errors import UnknownRequest
+from storage.errors import DatabaseTrouble, UnknownRequest
 from storage.failpoints import reach
 from storage.jobs import JobState, MessageRef, Result, Status
 from storage.media import Media
+from storage.outage import insist, waits
 from storage.store import MessageKind, OutboxItem, Store
 
 AT_ONCE_PER_PLATFORM = 16
@@ -38,6 +39,8 @@ TELL_S = 30.0
 """For a private word, which is tried once."""
 ABSENT_RETRY_MS = 30_000
 """Messages of a platform that this bot does not serve now wait this long between looks."""
+DATABASE_RETRY_S = 1.0
+"""After a database that was away, busy or full is back."""
 
 log = logging.getLogger(__name__)
 
@@ -60,20 +63,27 @@ class Relay:
         self._refresher = Refresher(store, media, chats, busy=self._busy, edit=self._edit, monotonic=monotonic)
 
     async def run(self) -> None:
-        """Until `stop`; then what is due is shown once more, and calls in flight may finish."""
-        await self._recall()
+        """Until `stop`; then what is due is shown once more, and calls in flight may finish.
+
+        While the database cannot be used nothing is begun, and nothing that is under way is given up.
+        """
+        await insist(self._recall)
         async with asyncio.TaskGroup() as group:
             ear = group.create_task(self._listen())
             while not self._stopping:
                 self._wake.clear()
-                await self._start_due(group)
-                await self._remover.start(group, self._lane)
-                await self._refresher.start(group, self._lane)
+                # The listener wakes this loop again, once it has waited.
+                with suppress(DatabaseTrouble):
+                    await self._start_due(group)
+                    await self._remover.start(group, self._lane)
+                    await self._refresher.start(group, self._lane)
                 await self._wake.wait()
             ear.cancel()
         async with asyncio.TaskGroup() as group:
-            await self._start_due(group)
-            await self._remover.start(group, self._lane)
+            # What the database does not tell now is told after the next start.
+            with suppress(DatabaseTrouble):
+                await self._start_due(group)
+                await self._remover.start(group, self._lane)
 
     def stop(self) -> None:
         self._stopping = True
@@ -101,8 +111,14 @@ class Relay:
 
     async def _listen(self) -> None:
         """Wake the relay for every commit, and now and then without one. One task: the store counts per task."""
+        pauses = waits()
         while True:
-            await self._store.changed(timeout_s=WAKE_S)
+            try:
+                await self._store.changed(timeout_s=WAKE_S)
+            except DatabaseTrouble:
+                await asyncio.sleep(next(pauses))
+            else:
+                pauses = waits()
             self._wake.set()
 
     async def _start_due(self, group: asyncio.TaskGroup) -> None:
@@ -134,6 +150,8 @@ class Relay:
             except UnknownRequest:
                 self._refresher.forget(item.request_id)
                 log.info("forgotten while it was being shown", extra={"request_id": item.request_id})
+            except DatabaseTrouble:
+                await self._put_off(item, DATABASE_RETRY_S)
             except Exception:
                 # A mistake in one adapter or one message must not silence all others.
                 log.exception("message not shown", extra={"request_id": item.request_id, "rev": item.rev})
@@ -170,7 +188,7 @@ class Relay:
         # Committed before it is told: a bot that is killed in between tells nothing, and the history shows it.
         if not await self._store.unreachable(item.request_id, item.rev):
             return
-        status = await self._store.status(item.request_id)
+        status = await insist(lambda: self._store.status(item.request_id))
         told = False
         try:
             async with asyncio.timeout(TELL_S):

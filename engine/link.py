@@ -35,7 +35,7 @@ class Halted(Exception):
 
 
 class Link:
-    """One film's line. The loop calls `want`, `idle_s` and `newest`; the drawing thread all the rest."""
+    """One film's line. The loop calls `want`, `idle_s`, `waiting` and `newest`; the drawing thread all the rest."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -54,6 +54,10 @@ class Link:
     def idle_s(self) -> float:
         """Seconds since the drawing thread last showed that it moves."""
         return time.monotonic() - self._pulse_s
+
+    def waiting(self) -> None:
+        """The loop has not finished yet what the drawing thread waits for: that is no standstill of the thread."""
+        self._pulse_s = time.monotonic()
 
     def newest(self) -> Progress | None:
         """The latest report not yet taken; older ones are gone, as they should be."""

@@ -11,16 +11,16 @@ import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.link import Halt, Halted, Link
 from storage.disks import disk_full
 from storage.documents import result_blobs
-from storage.errors import FilmFailed, OwnerError, StaleClaim, UnknownRequest
+from storage.errors import DatabaseTrouble, DiskFull, FilmFailed, OwnerError, StaleClaim, UnknownRequest
 from storage.failpoints import reach
 from storage.jobs import Blob, Claim, Failure, Job, Result, Section, Wish
+from storage.outage import Repeats, insist, waits
 from storage.store import Store
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ BEAT_S_MAX = 2.0
 """How long a cancel or a pause may go unnoticed."""
 ROOM_WAIT_S_MIN, ROOM_WAIT_S_MAX = 5.0, 300.0
 """Between looks for room on a disk that was full."""
-SETTLE_RETRY_S = 1.0
 STOP_WAIT_S = 10.0
 """For the drawing thread to reach the end of a block; well within what the supervisor waits."""
 
@@ -61,13 +60,16 @@ class Worker:
 
         It also returns in a pause, with EXIT_PAUSED, where only the end of the process frees the card's memory.
         """
-        await self._sweep()
         # One thread for the life of the process: CUDA contexts and torch's CPU pools belong to a thread.
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="draw") as thread:
-            full = 0
+            full, pauses, swept = 0, waits(), False
             while not stop.is_set():
                 try:
+                    if not swept:
+                        await self._sweep()
+                        swept = True
                     job = await self.store.claim(self.name)
+                    pauses = waits()
                     if job is None:
                         if await self._put_away(thread):
                             return EXIT_PAUSED
@@ -76,9 +78,12 @@ class Worker:
                     reach("worker.claimed")
                     was_full = await self._attempt(job, stop, thread)
                 except Exception as exc:
-                    if not disk_full(exc):
-                        raise
-                    was_full = True
+                    was_full = disk_full(exc)
+                    if not was_full:
+                        if not isinstance(exc, DatabaseTrouble):
+                            raise
+                        await _first(stop.wait(), asyncio.sleep(next(pauses)))
+                        continue
                 full = full + 1 if was_full else 0
                 if was_full:
                     await self._wait_for_room(stop, full)
@@ -122,7 +127,7 @@ class Worker:
 
         def keep_section(section: Section) -> None:
             reach("worker.section.file")
-            link.wait_for(self._save_section(claim, section))
+            link.wait_for(self._save_section(claim, section, link))
             reach("worker.section.row")
 
         drawing = loop.run_in_executor(thread, self.studio.draw, job, link, keep_section)
@@ -144,39 +149,45 @@ class Worker:
         except StaleClaim:
             log.warning("film lost to a newer attempt", extra={"request": claim.request_id, "epoch": claim.epoch})
         # Also where it is lost: it may have ended because its person was erased, and nothing of it must stay.
-        if (await self.store.status(claim.request_id)).state.terminal:
+        if (await insist(lambda: self.store.status(claim.request_id))).state.terminal:
             await asyncio.to_thread(self.studio.tidy, claim.request_id)
         return was_full
 
-    async def _save_section(self, claim: Claim, section: Section) -> None:
-        """However long another program holds the database: what is drawn is not given up for that."""
-        while True:
+    async def _save_section(self, claim: Claim, section: Section, link: Link) -> None:
+        """However long the database is busy or away: what is drawn is not given up for that. Raises DiskFull."""
+        repeats = Repeats()
+        for wait_s in waits():
             try:
-                return await self.store.save_section(claim, section)
-            except Exception as exc:
-                # Each try has waited for SQLite's own patience of seconds, so trying at once is no hurry.
-                if not _held_by_another(exc):
-                    raise
-                log.error("the database is held by another program", extra={"request": claim.request_id})
-                await asyncio.to_thread(self.spare, section.checkpoint)
+                await self.store.save_section(claim, section)
+                return
+            except DiskFull:
+                raise
+            except DatabaseTrouble as exc:
+                if repeats.again():
+                    log.error("a section waits for the database", extra={"request": claim.request_id, "reason": exc})
+            await asyncio.to_thread(self.spare, section.checkpoint)
+            link.waiting()
+            await asyncio.sleep(wait_s)
 
     async def _settle_in_the_end(self, claim: Claim, drawing: asyncio.Future[Result]) -> bool:
-        """`_settle`, again and again while the disk has no room for it: the bot gives its ballast up for this."""
-        while True:
+        """`_settle`, again and again while the database cannot take it.
+
+        Of a full disk too: the bot gives its ballast up for this.
+        """
+        repeats = Repeats()
+        for wait_s in waits():
             try:
                 return await self._settle(claim, drawing)
             except Exception as exc:
-                full = disk_full(exc)
-                if not full and not _held_by_another(exc):
+                if not disk_full(exc) and not isinstance(exc, DatabaseTrouble):
                     raise
-                if full:
-                    log.error("the disk is full: the end of this attempt waits", extra={"request": claim.request_id})
-                else:
-                    log.error("the database is held by another program", extra={"request": claim.request_id})
+                if repeats.again():
+                    facts = {"request": claim.request_id, "reason": exc}
+                    log.error("the end of an attempt waits for the database", extra=facts)
             # That may last for hours, and room is made by removing what no row names.
             await asyncio.to_thread(self._spare_film, drawing)
-            if full:
-                await asyncio.sleep(SETTLE_RETRY_S)
+            await asyncio.sleep(wait_s)
+        raise AssertionError("waits() has no end")
 
     def _spare_film(self, drawing: asyncio.Future[Result]) -> None:
         if drawing.exception() is None:
@@ -226,6 +237,7 @@ class Worker:
 
     async def _beat(self, claim: Claim, link: Link, pause: asyncio.Event) -> None:
         """Keep the lease, hear what member and owner wish, and end the process if its thread hangs."""
+        repeats = Repeats()
         while True:
             try:
                 reach("worker.beat")
@@ -236,11 +248,16 @@ class Worker:
                         pause.set()
                     case Wish.CONTINUE:
                         pass
+                repeats.over()
             except StaleClaim:
                 link.want(Halt.STALE)
                 return
-            except Exception:  # the database had a bad moment; the lease outlives several missed beats
-                log.exception("beat missed", extra={"request": claim.request_id})
+            except DatabaseTrouble as exc:  # the lease outlives several missed beats
+                if repeats.again():
+                    log.warning("beat missed", extra={"request": claim.request_id, "reason": exc})
+            except Exception:
+                if repeats.again():
+                    log.exception("beat missed", extra={"request": claim.request_id})
             if link.idle_s > self.stall_s:
                 log.critical("no progress: ending this engine", extra={"idle_s": link.idle_s})
                 logging.shutdown()
@@ -260,23 +277,31 @@ class Worker:
         await asyncio.wait({drawing}, timeout=self.stop_wait_s)
         if not drawing.done():
             # It reads weights, or compiles: minutes without a block. The film goes back as it is, no try spent.
-            with suppress(StaleClaim):
-                await self.store.release(claim)
-            log.info("film given back while the drawing thread was busy", extra={"request": claim.request_id})
+            try:
+                async with asyncio.timeout(self.stop_wait_s):
+                    await insist(lambda: self.store.release(claim))
+                log.info("film given back while the drawing thread was busy", extra={"request": claim.request_id})
+            except (StaleClaim, TimeoutError) as exc:
+                log.warning("film not given back", extra={"request": claim.request_id, "kind": type(exc).__name__})
             logging.shutdown()
             os._exit(code)
 
     async def _publish(self, link: Link) -> None:
+        repeats = Repeats()
         while True:
             progress = link.newest()
             if progress is not None:
                 try:
                     await self.store.publish_progress(progress)
+                    repeats.over()
                 except StaleClaim:
                     link.want(Halt.STALE)
                     return
-                except Exception:  # lossy by contract: the next report says more anyway
-                    log.exception("progress not published")
+                except DatabaseTrouble:  # lossy by contract: the next report says more anyway
+                    log.debug("progress not published")
+                except Exception:
+                    if repeats.again():
+                        log.exception("progress not published")
             await asyncio.sleep(self.progress_interval_s)
 
 
@@ -289,8 +314,3 @@ async def _first(*works: object) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _held_by_another(error: BaseException) -> bool:
-    # SQLite's own words, the same for every driver.
-    return "database is locked" in str(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -12,8 +12,10 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from storage.errors import DatabaseAway
 from storage.failpoints import reach
 from storage.gate import prepare
+from storage.outage import Outage, insist
 from storage.source import DatabaseMode, Source
 from storage.sqlite import choose_sqlite
 from storage.sqlite_file import SQLiteFile
@@ -36,6 +38,10 @@ class Database:
     that waits for it does not cut it short: it is committed or rolled back all the same, and never left open.
     Whoever is cancelled cannot know which, as after a power cut; so every write of the store may be asked for again.
     The function itself may run again too, where PostgreSQL undid it because another transaction was faster.
+
+    Every method raises DatabaseTrouble (DatabaseBusy, DatabaseAway, DiskFull) where the database cannot be used at
+    the moment, whichever database it is. Nothing was committed then, or, where a server went away in the middle of a
+    commit, nobody knows; asking again is right in both cases.
     """
 
     def __init__(self, source: Source) -> None:
@@ -45,13 +51,14 @@ class Database:
         self._writer = _Lane(source, 1, "flipbook-writer")
         self._readers = _Lane(source, READERS_MAX, "flipbook-reader")
         self._watch = Watch(source.pulse())
+        self.outage = Outage()
 
     @classmethod
     async def open(cls, folder: Path, address: str | None = None) -> Database:
         """The database of a data folder, or the one at a PostgreSQL address; created or migrated where needed.
 
-        Raises DatabaseRefused where it is damaged, newer than this program, not writable, not to be reached
-        or on a network disk.
+        Raises DatabaseRefused where it is damaged, newer than this program, not writable or on a network disk;
+        DatabaseTrouble where trying again later may help.
         """
         if address is not None:
             # Imported here: its driver is an extra that nobody else needs.
@@ -75,21 +82,25 @@ class Database:
         """Run it under the write lock, from its first moment to the commit; an exception rolls it back."""
         self._watch.looking()
         try:
-            return await self._writer.run(transaction)
+            return await self._heard(self._writer.run(transaction))
         finally:
             self._watch.nudge()
+
+    async def insist(self, transaction: Callable[[Connection], T]) -> T:
+        """`write`, again and again while the database cannot be used: for what has happened already."""
+        return await insist(lambda: self.write(transaction))
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run it on a snapshot: all that it reads is of the same moment."""
         self._watch.looking()
-        return await self._readers.run(query)
+        return await self._heard(self._readers.run(query))
 
     async def changed(self, *, timeout_s: float) -> bool:
         """True as soon as anybody committed since the caller last read, wrote or asked; False at the timeout.
 
         It may be True without cause, now and then: look again, then wait again.
         """
-        return await self._watch.changed(timeout_s=timeout_s)
+        return await self._heard(self._watch.changed(timeout_s=timeout_s))
 
     async def backup(self, target: Path) -> None:
         """A consistent copy while the database is in use. `target` appears whole or not at all.
@@ -111,6 +122,15 @@ class Database:
         await self._readers.close()
         await self._writer.close()
 
+    async def _heard(self, call: Awaitable[T]) -> T:
+        try:
+            result = await call
+        except DatabaseAway as exc:
+            self.outage.met(exc.__cause__)
+            raise
+        self.outage.over()
+        return result
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -131,13 +151,16 @@ class _Lane:
 
     async def run(self, call: Callable[[Connection], T]) -> T:
         def transaction() -> T:
-            for _ in range(COLLISIONS_MAX):
+            for left in reversed(range(COLLISIONS_MAX + 1)):
                 try:
                     return once()
-                except DBAPIError as error:
-                    if not self._source.conflicts(error):
-                        raise
-            return once()
+                except Exception as error:
+                    if left and isinstance(error, DBAPIError) and self._source.conflicts(error):
+                        continue
+                    if (trouble := self._source.trouble(error)) is not None:
+                        raise trouble from error
+                    raise
+            raise AssertionError("the last try ends with a result or an error")
 
         def once() -> T:
             self._reach("store.write")

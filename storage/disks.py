@@ -8,6 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from storage.errors import DiskFull
+
 NETWORK_FILE_SYSTEMS = frozenset(
     ("9p", "afpfs", "afs", "beegfs", "ceph", "cifs", "davfs", "drvfs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4")
 ) | frozenset(("smb2", "smb3", "smbfs", "webdav", "fuse.ceph", "fuse.davfs2", "fuse.glusterfs", "fuse.sshfs"))
@@ -29,8 +31,7 @@ def disk_full(error: BaseException | None) -> bool:
     while error is not None:
         if getattr(error, "errno", None) in _FULL or getattr(error, "winerror", None) in _FULL_WINDOWS:
             return True
-        # SQLite's own words, the same for every driver.
-        if "database or disk is full" in str(error):
+        if isinstance(error, DiskFull):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -20,6 +20,8 @@ class Rule(StrEnum):
     WAIT_TOO_LONG = "wait_too_long"
     """{wait_ms}, {most_ms}"""
     DISK_FULL = "disk_full"
+    DATABASE_AWAY = "database_away"
+    DATABASE_BUSY = "database_busy"
     UNKNOWN_FILM = "unknown_film"
     """{request_id}"""
     REROLL_OPEN = "reroll_open"
@@ -107,6 +109,34 @@ class OutOfMemory(FilmFailed):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence, code="out_of_memory")
+
+
+class DatabaseTrouble(FlipbookError):
+    """The database cannot be used at the moment. Nothing is wrong with what was asked: wait, then ask again.
+
+    Raised by the database in place of its driver's errors. Only the backend reads those.
+    """
+
+
+class DatabaseBusy(DatabaseTrouble):
+    """Another program holds what is needed, for longer than the time-out, or the server has no room for more."""
+
+    def __init__(self, sentence: str = "The host's database is busy; please try again shortly.") -> None:
+        super().__init__(sentence, rule=Rule.DATABASE_BUSY)
+
+
+class DatabaseAway(DatabaseTrouble):
+    """The database server cannot be reached, is starting or is shutting down."""
+
+    def __init__(self, sentence: str = "The host's database is away for a moment; please try again shortly.") -> None:
+        super().__init__(sentence, rule=Rule.DATABASE_AWAY)
+
+
+class DiskFull(DatabaseTrouble):
+    """The disk that the database lies on is full, here or on its server."""
+
+    def __init__(self, sentence: str = "The host's disk is full; please try again later.") -> None:
+        super().__init__(sentence, rule=Rule.DISK_FULL)
 
 
 class OwnerError(FlipbookError):

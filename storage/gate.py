@@ -7,8 +7,8 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from storage.disks import network_file_system, sync_file, sync_folder
-from storage.errors import DatabaseRefused
+from storage.disks import disk_full, network_file_system, sync_file, sync_folder
+from storage.errors import DatabaseBusy, DatabaseRefused, DiskFull
 from storage.migrate import head, migrate, revision_of
 from storage.sqlite import SQLite
 
@@ -20,7 +20,8 @@ UNFINISHED = ".backup-"
 def prepare(path: Path, sqlite: SQLite, backups: Path) -> None:
     """Leave a whole database of the newest schema at `path`, creating or migrating it.
 
-    An existing database is copied into `backups` before it is migrated. Raises DatabaseRefused.
+    An existing database is copied into `backups` before it is migrated. Raises DatabaseRefused where only the owner
+    can help; DatabaseBusy while another program holds the database; DiskFull.
     """
     _check_folder(path.parent)
     with _refusing(path, sqlite):
@@ -42,11 +43,11 @@ def prepare(path: Path, sqlite: SQLite, backups: Path) -> None:
 
 
 def back_up(sqlite: SQLite, path: Path, target: Path) -> None:
-    """Copy a database that may be in use. `target` appears whole or not at all, and durably."""
+    """Copy a database that may be in use. `target` appears whole or not at all, and durably. Raises DiskFull."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=UNFINISHED) as folder:
         copy = Path(folder) / target.name
-        with closing(sqlite.connect(path)) as connection:
+        with sqlite.classified(path), closing(sqlite.connect(path)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))
         sync_file(copy)
         copy.replace(target)
@@ -56,9 +57,9 @@ def back_up(sqlite: SQLite, path: Path, target: Path) -> None:
 def compact(sqlite: SQLite, path: Path) -> None:
     """Write a database that may be in use anew: no freed page and no journal holds what was deleted.
 
-    Raises the driver's error where others keep it busy for longer than the busy timeout.
+    Raises DatabaseBusy where others keep it busy for longer than the busy timeout; DiskFull.
     """
-    with closing(sqlite.connect(path)) as connection:
+    with sqlite.classified(path), closing(sqlite.connect(path)) as connection:
         connection.execute("VACUUM")
         if sqlite.journal != "wal":
             return
@@ -67,11 +68,11 @@ def compact(sqlite: SQLite, path: Path) -> None:
             busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if not busy:
                 return
-    raise sqlite.module.OperationalError("the database is locked: its log could not be emptied")
+    raise DatabaseBusy("The database's log could not be emptied: somebody reads an older moment of it.")
 
 
 def problem(path: Path, sqlite: SQLite) -> str | None:
-    """Why a copy cannot serve as the database; None for one that can."""
+    """Why a copy cannot serve as the database; None for one that can. Raises DiskFull."""
     try:
         with _refusing(path, sqlite):
             _check_whole(path, sqlite)
@@ -89,6 +90,8 @@ def _check_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as exc:
+        if disk_full(exc):
+            raise DiskFull(f"The disk of the data folder {folder} is full: free some room.") from exc
         raise DatabaseRefused(
             f"The data folder {folder} cannot be written ({exc.strerror or exc}): "
             "give Flipbook the right to write there, or set data.folder to another place."
@@ -133,10 +136,17 @@ def _refusing(path: Path, sqlite: SQLite) -> Generator[None]:
         # Older drivers name no code, so the two lasting defects are read from SQLite's own fixed words too.
         if "CORRUPT" in code or "NOTADB" in code or "malformed" in str(exc) or "not a database" in str(exc):
             raise DatabaseRefused(_damaged(path, str(exc))) from exc
-        if "locked" in str(exc):
-            raise DatabaseRefused(f"The database {path} is held by another program: stop that first.") from exc
+        match sqlite.trouble(exc, path):
+            case DatabaseBusy():
+                raise DatabaseBusy(f"The database {path} is held by another program: stop that first.") from exc
+            case DiskFull():
+                raise DiskFull(f"The disk of the database {path} is full: free some room.") from exc
+            case _:
+                pass
         raise DatabaseRefused(f"The database {path} cannot be opened: {exc}.") from exc
     except OSError as exc:
+        if disk_full(exc):
+            raise DiskFull(f"The disk of the database {path} is full: free some room.") from exc
         raise DatabaseRefused(f"The database {path} cannot be opened for writing: {exc.strerror or exc}.") from exc
 
 

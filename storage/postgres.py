@@ -2,6 +2,7 @@
 
 Rows are locked one by one and two claimers pass each other (`FOR UPDATE SKIP LOCKED`). Where two transactions
 collide all the same, the loser is run again: the same update delivered twice at once, a deadlock, a lost connection.
+A server that is away, busy or without room is told apart here, by SQLSTATE.
 Backups are the owner's: `pg_dump`.
 """
 
@@ -9,17 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from storage.errors import DatabaseRefused
+from storage.errors import DatabaseAway, DatabaseBusy, DatabaseRefused, DatabaseTrouble, DiskFull
 from storage.migrate import head, revision, upgrade
 from storage.settings import DATABASE_PASSWORD_VARIABLE
 from storage.source import DatabaseMode, Pulse
@@ -31,6 +33,30 @@ CONFLICTS = {
     "40001",  # serialization_failure
     "40P01",  # deadlock_detected
 }
+FULL = frozenset({"53100"})  # disk_full
+BUSY = frozenset(
+    {
+        "55P03",  # lock_not_available: lock_timeout
+        "57014",  # query_canceled: a statement_timeout of the server, or an administrator
+        "40001",  # serialization_failure, more often than a transaction is run again
+        "40P01",  # deadlock_detected, likewise
+        "53200",  # out_of_memory
+        "53300",  # too_many_connections
+    }
+)
+AWAY = ("08", "57P")
+"""How codes of lost connections and of servers that start, stop or restart after a crash begin."""
+CONNECT_TIMEOUT_S = 5
+REACH = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    # A server whose machine or network died says nothing: without these a write would wait for a quarter of an hour.
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""libpq's parameters; an address that names one itself is left its own. Windows has no tcp_user_timeout: no error."""
 ON_CONNECT = (
     # Accepted means committed and committed means on the disk, whatever the server's default.
     "SET synchronous_commit = on",
@@ -53,16 +79,18 @@ class Postgres:
     def open(cls, address: str, environment: Mapping[str, str] = os.environ) -> Postgres:
         """The database at `postgresql://user@host:port/name`, created or migrated where needed. Blocks.
 
-        Raises DatabaseRefused where it cannot be reached, is of a newer program or of another one.
+        Raises DatabaseAway where it cannot be reached, other DatabaseTrouble where it cannot be used yet;
+        DatabaseRefused where it is of a newer program or of another one.
         """
         url = _url(address, environment)
         engine = cls(url).engine(writer=True)
         try:
             with engine.begin() as db:
                 return cls(url, version=_prepare(db, url))
-        except OperationalError as exc:
+        except DBAPIError as exc:
             reason = str(exc.orig).strip().splitlines()
-            raise DatabaseRefused(f"The database {url} cannot be used: {reason[0] if reason else exc}.") from exc
+            kind = type(_trouble(exc) or DatabaseRefused())
+            raise kind(f"The database {url} cannot be used: {reason[0] if reason else exc}.") from exc
         finally:
             engine.dispose()
 
@@ -83,6 +111,9 @@ class Postgres:
     def conflicts(self, error: DBAPIError) -> bool:
         return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in CONFLICTS
 
+    def trouble(self, error: BaseException) -> DatabaseTrouble | None:
+        return _trouble(error)
+
     @property
     def backs_up(self) -> bool:
         return False
@@ -91,7 +122,7 @@ class Postgres:
         """FULL: a plain VACUUM leaves what was deleted in the pages until something new is written there."""
         engine = self._engine({"isolation_level": "AUTOCOMMIT"})
         try:
-            with engine.connect() as connection:
+            with _classified(), engine.connect() as connection:
                 connection.exec_driver_sql("VACUUM FULL")
         finally:
             engine.dispose()
@@ -104,7 +135,12 @@ class Postgres:
     def _engine(self, options: dict[str, Any]) -> Engine:
         # pool_pre_ping: a server that was restarted costs a new connection, not a failed request.
         engine = create_engine(
-            self._url, poolclass=QueuePool, pool_size=0, pool_pre_ping=True, execution_options=options
+            self._url,
+            poolclass=QueuePool,
+            pool_size=0,
+            pool_pre_ping=True,
+            execution_options=options,
+            connect_args={name: value for name, value in REACH.items() if name not in self._url.query},
         )
         event.listen(engine, "connect", _set_up)
         return engine
@@ -122,12 +158,43 @@ class _Snapshots:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask)
 
     def _ask(self) -> object:
-        with self._engine.connect() as db:
+        with _classified(), self._engine.connect() as db:
             return db.exec_driver_sql("SELECT pg_current_snapshot()::text").scalar_one()
 
     async def close(self) -> None:
         await asyncio.to_thread(self._thread.shutdown)
         self._engine.dispose()
+
+
+def _trouble(error: BaseException) -> DatabaseTrouble | None:
+    """A driver's error, bare or wrapped by SQLAlchemy, as an error that passes by itself; None for any other."""
+    import psycopg
+
+    cause = getattr(error, "orig", error)
+    if not isinstance(cause, psycopg.Error):
+        return None
+    state = cause.sqlstate
+    if state is None:
+        # Nothing came from a server: no connection could be made, or it broke.
+        return DatabaseAway() if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError) else None
+    if state in FULL:
+        return DiskFull()
+    if state in BUSY:
+        return DatabaseBusy()
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return DatabaseAway() if lost or state.startswith(AWAY) else None
+
+
+@contextmanager
+def _classified() -> Generator[None]:
+    """Raise DatabaseTrouble in place of the driver's errors."""
+    try:
+        yield
+    except Exception as exc:
+        trouble = _trouble(exc)
+        if trouble is None:
+            raise
+        raise trouble from exc
 
 
 def _url(address: str, environment: Mapping[str, str]) -> URL:

@@ -108,7 +108,7 @@ def _replace(folder: Path, clock: Clock, wanted: Path | None) -> _Replaced:
     for left in folder.glob(f"{RESTORING}*"):
         # Of one that was killed; the lock says that nobody is at work there.
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=RESTORING) as temporary:
+    with sqlite.classified(path), tempfile.TemporaryDirectory(dir=folder, prefix=RESTORING) as temporary:
         copy = Path(temporary) / FILE_NAME
         backup, passed_over = _choose(folder, wanted, copy, sqlite)
         gap, last_id = _gap(path, copy, sqlite, Path(temporary))

@@ -1,7 +1,8 @@
 """PORT: what stands behind `Database`: a SQLite file (`sqlite_file.py`) or a PostgreSQL server (`postgres.py`).
 
 Every statement of the store is the same text on both. What differs is here: how connections are made, how one
-learns that somebody committed, which failures are only somebody else being faster, and who makes the backups.
+learns that somebody committed, which failures are only somebody else being faster, which ones pass by themselves, and
+who makes the backups.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.exc import DBAPIError
+
+    from storage.errors import DatabaseTrouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,9 @@ class DatabaseMode:
 class Pulse(Protocol):
     """A value that changes with every commit of anybody, cheap enough to be asked for four times a second."""
 
-    async def beat(self) -> object: ...
+    async def beat(self) -> object:
+        """The value now. Raises DatabaseTrouble."""
+        ...
 
     async def close(self) -> None: ...
 
@@ -49,6 +54,13 @@ class Source(Protocol):
 
     def conflicts(self, error: DBAPIError) -> bool:
         """Whether the transaction was undone because another one was faster, so that it may simply run again."""
+        ...
+
+    def trouble(self, error: BaseException) -> DatabaseTrouble | None:
+        """What to raise in place of a driver's error that passes by itself; None for any other error.
+
+        The only place where drivers' error codes are read.
+        """
         ...
 
     @property

@@ -10,13 +10,16 @@ from __future__ import annotations
 import importlib
 import sqlite3
 import time
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from storage.disks import free_bytes
+from storage.errors import DatabaseBusy, DatabaseTrouble, DiskFull
 from storage.source import DatabaseMode
 
 if TYPE_CHECKING:
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_MS = 10_000
 EAGER_S = 0.05
 POLL_S = 0.001
+ROOM_BYTES_MIN = 65_536
+"""With less than this left on its disk, an I/O error of SQLite's means that the disk is full."""
+_WORDS = (("database is locked", 5), ("database table is locked", 6), ("disk I/O error", 10), ("disk is full", 13))
+"""SQLite's own messages, for drivers that give no code. They are part of no translation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,38 @@ class SQLite:
 
         return engine
 
+    def trouble(self, error: BaseException, path: Path) -> DatabaseTrouble | None:
+        """A driver's error, bare or wrapped by SQLAlchemy, as an error that passes by itself; None for any other.
+
+        path: of the database.
+        """
+        cause = getattr(error, "orig", error)
+        if not isinstance(cause, self.module.Error):
+            return None
+        code = getattr(cause, "sqlite_errorcode", None)
+        if code is None:
+            code = next((code for words, code in _WORDS if words in str(cause)), 0)
+        match code & 0xFF:
+            case 5 | 6:  # SQLITE_BUSY, SQLITE_LOCKED
+                return DatabaseBusy()
+            case 13:  # SQLITE_FULL
+                return DiskFull()
+            case 10 if _without_room(path):  # SQLITE_IOERR: the WAL's index could not grow (seen)
+                return DiskFull()
+            case _:
+                return None
+
+    @contextmanager
+    def classified(self, path: Path) -> Generator[None]:
+        """Raise DatabaseBusy and DiskFull in place of the driver's errors, in code that uses the driver itself."""
+        try:
+            yield
+        except self.module.Error as exc:
+            trouble = self.trouble(exc, path)
+            if trouble is None:
+                raise
+            raise trouble from exc
+
     def _began_at_once(self, connection: sqlite3.Connection | None) -> bool:
         """Whether the write lock was free. Other failures are left to the patient way, which tells of them."""
         assert connection is not None
@@ -103,6 +142,13 @@ class SQLite:
         finally:
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         return True
+
+
+def _without_room(path: Path) -> bool:
+    try:
+        return free_bytes(path.parent) < ROOM_BYTES_MIN
+    except OSError:
+        return False
 
 
 def choose_sqlite() -> SQLite:

@@ -9,6 +9,7 @@ import aiosqlite
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from storage.errors import DatabaseTrouble
 from storage.gate import back_up, compact
 from storage.source import DatabaseMode, Pulse
 from storage.sqlite import SQLite
@@ -33,6 +34,9 @@ class SQLiteFile:
         """Never: writes take turns from their first moment, and a reader's moment is its own."""
         return False
 
+    def trouble(self, error: BaseException) -> DatabaseTrouble | None:
+        return self.sqlite.trouble(error, self.path)
+
     @property
     def backs_up(self) -> bool:
         return True
@@ -52,13 +56,14 @@ class _DataVersion:
         self._connection: aiosqlite.Connection | None = None
 
     async def beat(self) -> object:
-        if self._connection is None:
-            file = self._file
-            # In a thread of its own: with a rollback journal a commit elsewhere makes the reader wait a while.
-            self._connection = await aiosqlite.Connection(
-                lambda: file.sqlite.connect(file.path, query_only=True), iter_chunk_size=1
-            )
-        ((version,),) = await self._connection.execute_fetchall("PRAGMA data_version")
+        file = self._file
+        with file.sqlite.classified(file.path):
+            if self._connection is None:
+                # In a thread of its own: with a rollback journal a commit elsewhere makes the reader wait a while.
+                self._connection = await aiosqlite.Connection(
+                    lambda: file.sqlite.connect(file.path, query_only=True), iter_chunk_size=1
+                )
+            ((version,),) = await self._connection.execute_fetchall("PRAGMA data_version")
         return version
 
     async def close(self) -> None:

@@ -1,8 +1,11 @@
-"""Options of the whole suite."""
+"""Options and databases of the whole suite."""
 
 from __future__ import annotations
 
 import pytest
+from storagekit.fixtures import blank, home, kind, server
+
+__all__ = ["blank", "home", "kind", "server"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

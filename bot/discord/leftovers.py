@@ -17,6 +17,7 @@ from bot.discord.placeholders import Placeholder
 from bot.discord.text import content
 from bot.wording import table
 from storage.jobs import MessageRef
+from storage.outage import insist
 
 REFUSAL_SHOWN_S = 60.0
 """How long a public message says why nothing comes of a wish."""
@@ -98,7 +99,7 @@ async def _remove(front: Front, note: Placeholder, after_s: float) -> None:
 
 async def _taken(front: Front, message: MessageRef) -> bool:
     """Whether a request was committed with it after all."""
-    return await front.desk.request_of(message) is not None
+    return await insist(lambda: front.desk.request_of(message)) is not None
 
 
 async def _answer_to(front: Front, leftover: Placeholder) -> int | None:

@@ -104,6 +104,8 @@ TABLE = Table(
         "wait_too_long": "Il tuo filmato aspetterebbe circa {wait_ms}, e qui si promettono al massimo {most_ms}: "
         "riprova più tardi.",
         "disk_full": "Il disco dell'host è quasi pieno e non si accettano nuovi filmati; riprova più tardi.",
+        "database_away": "Il database dell'host è assente per un momento: riprova fra poco.",
+        "database_busy": "Il database dell'host è occupato: riprova fra poco.",
         "unknown_film": "Non c'è nessun filmato numero {request_id} che tu possa cambiare.",
         "reroll_open": "Hai già chiesto di ridisegnare il filmato {request_id}: aspetta che sia finito.",
         "reroll_too_soon": "Hai appena chiesto di ridisegnare un filmato: riprova fra circa {wait_ms}.",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from storage.clock import Clock
 from storage.database import Database
 from storage.dispatch.embedded import EmbeddedDispatch
 from storage.dispatch.port import Dispatch
-from storage.errors import QueueFull, Rule
+from storage.errors import DiskFull, QueueFull, Rule
 from storage.jobs import (
     ORIGIN_CHARS_MAX,
     Claim,
@@ -37,8 +36,6 @@ from storage.store.moving import Moving
 from storage.store.queries import Line
 from storage.store.reconcile import Mended, NamedFile
 from storage.store.transitions import Terms
-
-POSTGRES_DISK_FULL = "53100"
 
 
 class Store(Moving):
@@ -79,11 +76,9 @@ class Store(Moving):
 
         try:
             status = await self._database.write(accept)
-        except OperationalError as exc:
-            if "disk is full" in str(exc.orig) or getattr(exc.orig, "sqlstate", "") == POSTGRES_DISK_FULL:
-                sentence = "The host's disk is full: nothing was stored or charged; try again later."
-                raise QueueFull(sentence, rule=Rule.DISK_FULL) from exc
-            raise
+        except DiskFull as exc:
+            sentence = "The host's disk is full: nothing was stored or charged; try again later."
+            raise QueueFull(sentence, rule=Rule.DISK_FULL) from exc
         assert status is not None
         return status
 

@@ -12,7 +12,11 @@ from storage.words import MessageKind
 
 
 class Showing:
-    """Every method that changes something is one transaction."""
+    """Every method that changes something is one transaction.
+
+    Most write down what a chat shows already: those wait for as long as the database is busy, away or full. Otherwise
+    a message would stand that nobody knows, and be posted a second time.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -24,33 +28,33 @@ class Showing:
 
     async def message_posted(self, request_id: int, kind: MessageKind, ref: MessageRef, rev: int) -> None:
         """A message of the bot exists and shows `rev`. Again: no change; another `ref` takes the older one's place."""
-        await self._database.write(lambda db: outbox.message_posted(db, self._clock, request_id, kind, ref, rev))
+        await self._database.insist(lambda db: outbox.message_posted(db, self._clock, request_id, kind, ref, rev))
 
     async def message_removed(self, request_id: int, kind: MessageKind) -> None:
-        await self._database.write(lambda db: outbox.message_removed(db, request_id, kind))
+        await self._database.insist(lambda db: outbox.message_removed(db, request_id, kind))
 
     async def outbox_sent(self, request_id: int, rev: int) -> None:
         """Revisions up to `rev` are shown. Again: no change."""
-        await self._database.write(lambda db: outbox.sent(db, self._clock, request_id, rev))
+        await self._database.insist(lambda db: outbox.sent(db, self._clock, request_id, rev))
 
     async def outbox_retry(self, request_id: int, rev: int, *, after_ms: int) -> None:
         """`rev` could not be shown: it is due again after a while."""
-        await self._database.write(lambda db: outbox.retry(db, self._clock, request_id, rev, after_ms=after_ms))
+        await self._database.insist(lambda db: outbox.retry(db, self._clock, request_id, rev, after_ms=after_ms))
 
     async def unreachable(self, request_id: int, rev: int) -> bool:
         """The chat takes no message about it for now: nothing up to `rev` is owed any more.
 
         True once in its life, where it has ended: then its member may be told in another way.
         """
-        return await self._database.write(lambda db: outbox.unreachable(db, self._clock, request_id, rev))
+        return await self._database.insist(lambda db: outbox.unreachable(db, self._clock, request_id, rev))
 
     async def copy_posted(self, request_id: int, ref: MessageRef, rev: int) -> None:
         """A film was posted once more and shows `rev`. What was covered or deleted meanwhile is owed so there too."""
-        await self._database.write(lambda db: copies.posted(db, self._clock, request_id, ref, rev))
+        await self._database.insist(lambda db: copies.posted(db, self._clock, request_id, ref, rev))
 
     async def copy_gone(self, ref: MessageRef) -> None:
         """A copy is out of reach: nothing is owed there any more."""
-        await self._database.write(lambda db: copies.forget(db, ref))
+        await self._database.insist(lambda db: copies.forget(db, ref))
 
     async def copy_stands_in(self, request_id: int, place: Place) -> bool:
         """Whether the film was posted once more in that very room."""
@@ -62,15 +66,15 @@ class Showing:
 
     async def remove_later(self, request_id: int, ref: MessageRef) -> None:
         """This message must go, whatever else becomes of the request. Again: no change."""
-        await self._database.write(lambda db: removals.owe_unknown(db, self._clock, request_id, ref))
+        await self._database.insist(lambda db: removals.owe_unknown(db, self._clock, request_id, ref))
 
     async def removed(self, ref: MessageRef) -> None:
         """It is gone, or nobody can take it away. Again: no change."""
-        await self._database.write(lambda db: removals.done(db, self._clock, ref))
+        await self._database.insist(lambda db: removals.done(db, self._clock, ref))
 
     async def removal_retry(self, ref: MessageRef, *, after_ms: int) -> None:
         """It could not be taken away: it is due again after a while, for a week in all."""
-        await self._database.write(lambda db: removals.retry(db, self._clock, ref, after_ms=after_ms))
+        await self._database.insist(lambda db: removals.retry(db, self._clock, ref, after_ms=after_ms))
 
     async def live_messages(self) -> dict[int, MessageRef]:
         """The status message of every request that has one and has not ended, by request."""

@@ -201,6 +201,8 @@ FIGURES: dict[Rule, dict[str, Figure]] = {
     Rule.WAITING_ALREADY: {"count": 5},
     Rule.WAIT_TOO_LONG: {"wait_ms": 100_000_000, "most_ms": 86_400_000},
     Rule.DISK_FULL: {},
+    Rule.DATABASE_AWAY: {},
+    Rule.DATABASE_BUSY: {},
     Rule.UNKNOWN_FILM: {"request_id": 7},
     Rule.REROLL_OPEN: {"request_id": 7},
     Rule.REROLL_TOO_SOON: {"wait_ms": 9_000},

@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import OperationalError
 from storagekit.films import drawn, film, wish
+from storagekit.homes import Home
 
 from engine import worker as worker_module
 from engine.link import Link
 from engine.worker import Worker
+from storage import outage
 from storage.clock import SystemClock
-from storage.database import Database
-from storage.errors import FilmFailed
+from storage.errors import DatabaseAway, DatabaseBusy, DiskFull, FilmFailed
 from storage.invariants import violations
 from storage.jobs import Blob, Job, JobState, Result
 from storage.keeping import SCRUB_AGE_MS, sweep
@@ -52,10 +51,10 @@ class Pen:
 
 
 @pytest.fixture
-async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
+async def store(home: Home, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
     monkeypatch.setattr(worker_module, "ROOM_WAIT_S_MIN", 0.01)
-    monkeypatch.setattr(worker_module, "SETTLE_RETRY_S", 0.01)
-    async with await Database.open(tmp_path) as database:
+    monkeypatch.setattr(outage, "WAIT_S_MIN", 0.01)
+    async with await home.open() as database:
         yield Store(database, clock=SystemClock(), queue=QueueSettings(), quota=QuotaSettings())
         assert await violations(database, None) == []
 
@@ -93,7 +92,7 @@ async def end_of(
     "failure",
     [
         FULL,
-        OperationalError("INSERT", None, sqlite3.OperationalError("database or disk is full")),
+        DiskFull(),
         pytest.param(FilmFailed("no room", code="segments"), id="wrapped"),
     ],
 )
@@ -137,11 +136,7 @@ async def test_a_write_without_room_is_tried_until_there_is(
     assert refusals == []
 
 
-@pytest.mark.parametrize(
-    "refusal",
-    [FULL, OperationalError("UPDATE", None, sqlite3.OperationalError("database is locked"))],
-    ids=["full", "locked"],
-)
+@pytest.mark.parametrize("refusal", [FULL, DatabaseBusy(), DatabaseAway()], ids=["full", "busy", "away"])
 async def test_a_film_that_waits_for_its_row_is_nobodys_to_sweep(
     store: Store, tmp_path: Path, refusal: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:

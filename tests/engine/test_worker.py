@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from storagekit import films
+from storagekit.homes import Home
 
 from engine.worker import EXIT_PAUSED, Worker
 from storage.clock import SystemClock
-from storage.database import Database
 from storage.jobs import JobState
 from storage.settings import QueueSettings, QuotaSettings
 from storage.store import Store
@@ -37,7 +37,8 @@ async def main():
     loop, drawing, stop = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
     folder = Path(sys.argv[1])
     settings = Settings(data=DataSettings(folder=folder, free_bytes_min=0))
-    store = Store(await Database.open(folder), clock=SystemClock(), queue=QueueSettings(), quota=QuotaSettings())
+    database = await Database.open(folder, sys.argv[4] or None)
+    store = Store(database, clock=SystemClock(), queue=QueueSettings(), quota=QuotaSettings())
     worker = Worker(
         name="deaf", store=store, studio=Deaf(settings, Media(folder)), lease_s=60, stall_s=float(sys.argv[2]),
         progress_interval_s=1, stop_wait_s=0.2,
@@ -55,13 +56,14 @@ asyncio.run(main())
 """
 
 
-async def left_by(folder: Path, *, stall_s: float, wish: str, code: int) -> tuple[JobState, bool]:
+async def left_by(home: Home, *, stall_s: float, wish: str, code: int) -> tuple[JobState, bool]:
     """State and interruption of a request after a deaf engine's process ended with this exit code."""
-    database = await Database.open(folder)
+    database = await home.open()
     try:
         store = Store(database, clock=SystemClock(), queue=QueueSettings(), quota=QuotaSettings())
         request_id = (await store.submit(films.wish("a"))).request_id
-        command = [sys.executable, "-c", DEAF, str(folder), str(stall_s), wish]
+        folder, address = home.arguments()
+        command = [sys.executable, "-c", DEAF, folder, str(stall_s), wish, address]
         done = subprocess.run(command, cwd=Path(__file__).parents[2], timeout=120, capture_output=True, check=False)
         assert done.returncode == code, done.stderr
         await store.engine_died("deaf")
@@ -71,17 +73,17 @@ async def left_by(folder: Path, *, stall_s: float, wish: str, code: int) -> tupl
         await database.close()
 
 
-async def test_a_stop_gives_the_film_back_even_where_the_thread_hears_nothing(tmp_path: Path):
+async def test_a_stop_gives_the_film_back_even_where_the_thread_hears_nothing(home: Home):
     for _ in range(2):  # as often as there are tries
-        assert await left_by(tmp_path, stall_s=600, wish="stop", code=0) == (JobState.QUEUED, True)
+        assert await left_by(home, stall_s=600, wish="stop", code=0) == (JobState.QUEUED, True)
 
 
-async def test_a_thread_without_progress_ends_its_process(tmp_path: Path):
-    assert await left_by(tmp_path, stall_s=0.1, wish="none", code=75) == (JobState.QUEUED, True)
+async def test_a_thread_without_progress_ends_its_process(home: Home):
+    assert await left_by(home, stall_s=0.1, wish="none", code=75) == (JobState.QUEUED, True)
 
 
-async def test_a_pause_gives_the_film_back_even_where_the_thread_hears_nothing(tmp_path: Path):
-    assert await left_by(tmp_path, stall_s=600, wish="pause", code=EXIT_PAUSED) == (JobState.QUEUED, True)
+async def test_a_pause_gives_the_film_back_even_where_the_thread_hears_nothing(home: Home):
+    assert await left_by(home, stall_s=600, wish="pause", code=EXIT_PAUSED) == (JobState.QUEUED, True)
 
 
 class Card:
@@ -103,8 +105,8 @@ class Card:
 
 
 @pytest.mark.parametrize("held", [True, False])
-async def test_an_idle_engine_ends_in_a_pause_only_where_that_frees_the_card(tmp_path: Path, held: bool):
-    async with await Database.open(tmp_path) as database:
+async def test_an_idle_engine_ends_in_a_pause_only_where_that_frees_the_card(home: Home, held: bool):
+    async with await home.open() as database:
         store = Store(database, clock=SystemClock(), queue=QueueSettings(), quota=QuotaSettings())
         card, stop = Card(held), asyncio.Event()
         worker = Worker(name="card", store=store, studio=card, lease_s=60, stall_s=600, progress_interval_s=1)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import errno
 import shutil
-import sqlite3
 import sys
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from storage.ballast import Ballast
 from storage.disks import disk_full
+from storage.errors import DiskFull
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -75,7 +74,7 @@ def test_one_that_cannot_be_written_leaves_nothing(
 def test_a_full_disk_is_known_through_whatever_it_is_wrapped_in() -> None:
     plain = OSError(errno.ENOSPC, "No space left on device")
     assert disk_full(plain)
-    assert disk_full(OperationalError("COMMIT", None, sqlite3.OperationalError("database or disk is full")))
+    assert disk_full(DiskFull())
     wrapped = RuntimeError("the film")
     wrapped.__cause__ = plain
     assert disk_full(wrapped)

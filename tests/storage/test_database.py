@@ -21,7 +21,7 @@ from storagekit.films import begin, finish, wish
 
 from storage import disks
 from storage.database import FILE_NAME, Database
-from storage.errors import DatabaseRefused
+from storage.errors import DatabaseBusy, DatabaseRefused
 from storage.gate import back_up, prepare
 from storage.invariants import violations
 from storage.jobs import JobState
@@ -157,7 +157,7 @@ async def test_writer_holds_the_lock_from_the_first_moment(database: Database, t
         with closing(module.connect(str(tmp_path / FILE_NAME), timeout=0)) as other:
             other.execute("BEGIN IMMEDIATE")
 
-    with pytest.raises(module.OperationalError, match="locked"):
+    with pytest.raises(DatabaseBusy):
         await database.write(look)
     await database.read(look)
 

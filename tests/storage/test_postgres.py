@@ -20,7 +20,7 @@ from storagekit.homes import Home
 
 from bot.app import open_house
 from storage.database import Database
-from storage.errors import DatabaseRefused, SettingsError
+from storage.errors import DatabaseAway, DatabaseRefused, SettingsError
 from storage.jobs import JobState
 from storage.postgres import Postgres
 from storage.schema import metadata
@@ -89,7 +89,7 @@ async def test_database_of_another_program_is_refused(empty: str) -> None:
 
 async def test_server_that_is_not_there_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(DATABASE_PASSWORD_VARIABLE, "hush")
-    with pytest.raises(DatabaseRefused, match=r"postgresql\S*127.0.0.1:1/flipbook cannot be used") as refused:
+    with pytest.raises(DatabaseAway, match=r"postgresql\S*127.0.0.1:1/flipbook cannot be used") as refused:
         await Database.open(Path(), "postgresql://flipbook@127.0.0.1:1/flipbook")
     assert "hush" not in str(refused.value)
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,16 @@ def programs() -> Path | None:
 @dataclass(frozen=True, slots=True)
 class Server:
     port: int
+    call: Callable[..., None]
+    """Runs one of PostgreSQL's programs on this server's folder."""
+    log: Path
+
+    def stop(self) -> None:
+        """As for an update of the server: every session is ended."""
+        self.call("pg_ctl", "stop", "--mode=fast", "--wait")
+
+    def start(self) -> None:
+        self.call("pg_ctl", "start", "--wait", "--timeout=60", f"--log={self.log}")
 
     def address(self, database: str) -> str:
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
@@ -63,9 +73,11 @@ class Server:
         name = f"test_{next(_numbers)}"
         with closing(connect(self.address("postgres"))) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-            try:
-                yield self.address(name)
-            finally:
+        try:
+            yield self.address(name)
+        finally:
+            # Another session: the test may have stopped the server and started it again.
+            with closing(connect(self.address("postgres"))) as connection:
                 connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -109,9 +121,9 @@ def _serve(folder: Path, bin_folder: Path) -> Generator[Server]:
     options = {**SETTINGS, "port": str(port), "unix_socket_directories": "" if sys.platform == "win32" else str(folder)}
     with (data / "postgresql.auto.conf").open("a") as conf:
         conf.writelines(f"{name} = '{value}'\n" for name, value in options.items())
-    call("pg_ctl", "start", "--wait", "--timeout=60", f"--log={log}")
+    server = Server(port, call, log)
+    server.start()
     try:
-        server = Server(port)
         with closing(connect(server.address("postgres"))) as connection:
             connection.execute(f"ALTER ROLE {USER} SET search_path = public, test_clock, pg_catalog")
             connection.execute(f"CREATE DATABASE {TEMPLATE}")
