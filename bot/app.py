@@ -17,6 +17,7 @@ from typing import TypeVar
 from bot.chat import Chat
 from bot.desk import Desk
 from bot.kept import clear_scratch
+from bot.picture.readers import Readers
 from bot.platforms import platforms
 from bot.relay import Relay
 from bot.supervisor import Patience, Supervisor, engine_command
@@ -68,10 +69,11 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncGenerator[House]:
         try:
             store = Store(database, clock=clock, queue=settings.queue, quota=settings.quota)
             media = Media(folder)
-            desk = Desk(store, media, settings=settings, draw=random.SystemRandom())
             mode = database.mode
             log.info("database opened", extra={"folder": folder, "version": mode.version, "journal": mode.journal})
-            yield House(settings=settings, clock=clock, database=database, store=store, media=media, desk=desk)
+            async with Readers(settings.intake) as readers:
+                desk = Desk(store, media, readers, settings=settings, draw=random.SystemRandom())
+                yield House(settings=settings, clock=clock, database=database, store=store, media=media, desk=desk)
         finally:
             await database.close()
 

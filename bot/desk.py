@@ -14,6 +14,7 @@ from bot.films import Asker, Films
 from bot.intake import Options, Rules
 from bot.kept import keep_pictures, last_frame, still_kept
 from bot.link import Links
+from bot.picture.readers import Readers
 from bot.wording import table
 from bot.wording.refusals import film_gone, wrong_state
 from bot.wording.table import Table
@@ -40,16 +41,18 @@ class Accepted:
 
 
 class Desk(Films):
-    """Platform-free. Pictures and films are read in threads; files are durable before the store names them."""
+    """Platform-free. Pictures are read in processes of their own, films in threads; files are durable before the
+    store names them."""
 
-    def __init__(self, store: Store, media: Media, *, settings: Settings, draw: random.Random) -> None:
+    def __init__(
+        self, store: Store, media: Media, readers: Readers, *, settings: Settings, draw: random.Random
+    ) -> None:
         """`draw` is where seeds come from."""
         super().__init__(store, media, settings)
+        self._readers = readers
         self._draw = draw
         self._closed = False
         self.links = Links(store)
-        # A large picture takes up to 0.8 GB while it is read: two at a time, however many come at once.
-        self._reading = asyncio.Semaphore(2)
         card = model_card(settings.engine.model)
         self._rules = Rules(
             intake=settings.intake,
@@ -75,8 +78,8 @@ class Desk(Films):
         """
         incoming = await self._spoken(incoming)
         options = await self._foreseen(incoming)
-        async with self._reading:
-            pictures = await asyncio.to_thread(intake.read_pictures, incoming, self._rules)
+        whose = f"{incoming.member.platform}:{incoming.member.user_id}"
+        pictures = await self._readers.read(incoming.picture, incoming.end_picture, whose=whose)
         start, end = await asyncio.to_thread(keep_pictures, self._media, pictures)
         reach("desk.kept")
         engine = self._settings.engine

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from bot.supervisor import engine_environment
+from bot.child import end_child, give_way, start_child
 from storage.errors import FilmFailed
 from storage.film import shrink, write_gif
 
@@ -51,23 +47,12 @@ async def gif_copy(source: Path, target: Path, *, bytes_max: int) -> Copy | None
 
 
 async def _copy(kind: str, source: Path, target: Path, bytes_max: int) -> Copy | None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "bot.encode", kind, str(source), str(target), str(bytes_max)),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # Where this package lies: it need not be installed. No token goes along.
-        cwd=Path(__file__).parents[1],
-        env=engine_environment(os.environ),
-    )
+    process = await start_child("bot.encode", kind, str(source), str(target), str(bytes_max))
     try:
         async with asyncio.timeout(ENCODE_S_MAX):
             said, complained = await process.communicate()
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await end_child(process)
     if process.returncode != 0:
         reason = complained.decode(errors="replace").strip().rpartition("\n")[2]
         raise FilmFailed(f"{source.name} could not be made smaller: {reason}", code="bad_film")
@@ -79,11 +64,6 @@ def main(kind: str, source: str, target: str, bytes_max: str) -> int:
     give_way()
     sys.stdout.write(json.dumps(_make(kind, Path(source), Path(target), int(bytes_max))))
     return 0
-
-
-def give_way() -> None:
-    """Let every other program on the machine go first."""
-    psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else 10)
 
 
 def _make(kind: str, source: Path, target: Path, bytes_max: int) -> dict[str, object] | None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from bot.chat import Incoming
-from bot.picture import Picture, read_picture
 from bot.wording import durations, table
 from bot.wording.table import Style, Table
 from storage.errors import RequestRejected
@@ -53,12 +52,6 @@ class Options:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pictures:
-    start: Picture
-    end: Picture | None
-
-
 def read_options(incoming: Incoming, rules: Rules, draw: random.Random) -> Options:
     """Everything but the pictures; cheap, and therefore first. `draw` gives the seed where none is named."""
     words = table(incoming.member.locale)
@@ -75,19 +68,6 @@ def read_options(incoming: Incoming, rules: Rules, draw: random.Random) -> Optio
         steps=read_steps(incoming.steps, rules.steps, words),
         size=read_size(incoming.size, rules.size, words),
     )
-
-
-def read_pictures(incoming: Incoming, rules: Rules) -> Pictures:
-    """Decode the pictures: up to seconds of work, so call it in a thread."""
-    start = read_picture(incoming.picture, rules.intake, "picture")
-    end = incoming.end_picture
-    if end is None:
-        return Pictures(start=start, end=None)
-    try:
-        return Pictures(start=start, end=read_picture(end, rules.intake, "end_picture"))
-    except RequestRejected as exc:
-        sentence = f"The end picture cannot be used. {exc}"
-        raise RequestRejected(sentence, field="end_picture", rule=exc.rule, figures=exc.figures) from exc
 
 
 def read_prompt(text: str, rules: Rules, words: Table) -> str:

@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.intake import Pictures
+from bot.picture.value import Pictures
 from storage import film
 from storage.jobs import Blob, FilmParams, Result
 from storage.media import Media

@@ -45,6 +45,8 @@ class Rule(StrEnum):
     PICTURE_LARGE = "picture_large"
     """{width}, {height}, {most}: most megapixels."""
     PICTURE_LAYERS = "picture_layers"
+    PICTURE_COSTLY = "picture_costly"
+    PICTURES_UNREAD = "pictures_unread"
     PICTURE_DAMAGED = "picture_damaged"
     """{format}"""
     PICTURE_INVISIBLE = "picture_invisible"

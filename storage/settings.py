@@ -49,6 +49,7 @@ class IntakeSettings(_Section):
     pixels_max: Positive = 50_000_000
     side_min: Positive = 32
     side_kept_max: Positive = 2048
+    picture_seconds_max: PositiveFloat = 10.0
     prompt_chars_max: Positive = 2000
 
 

@@ -139,7 +139,7 @@ async def _accept(front: Front, interaction: Interaction, incoming: Incoming, wi
     assert placeholder is not None
     try:
         # The turn is held until the pictures are on the disk: with it, so many are in memory and no more.
-        async with front.uploads.turn():
+        async with front.uploads.turn(incoming.member.user_id):
             fetched = {
                 name: await front.uploads.fetch(upload.url, words, field=name) for name, upload in wish.uploads.items()
             }

@@ -6,9 +6,11 @@ The library's own reader takes whatever comes, however long it is; this one has 
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 
+from bot.turns import Turns
 from bot.wording.discord_words import DiscordWords
 from bot.wording.table import Table
 from storage.errors import RequestRejected
@@ -16,6 +18,8 @@ from storage.errors import RequestRejected
 CHUNK_BYTES = 65_536
 AT_ONCE = 8
 """Requests whose pictures are in memory at a time."""
+AT_ONCE_EACH = 2
+"""Of one member: who sends many, or slow ones, keeps nobody else waiting."""
 STALL_S = 5.0
 """Without a byte: others wait for the turn."""
 
@@ -31,11 +35,11 @@ class Uploads:
         self._bytes_max = bytes_max
         self._proxy = proxy
         self._seconds_max = seconds_max
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = Turns(AT_ONCE, each=AT_ONCE_EACH)
 
-    def turn(self) -> asyncio.Semaphore:
+    def turn(self, user_id: str) -> AbstractAsyncContextManager[None]:
         """A block around all that holds a request's pictures in memory."""
-        return self._turns
+        return self._turns.turn(user_id)
 
     async def fetch(self, url: str, words: Table, *, field: str) -> bytes:
         """The file's bytes, at most `bytes_max`; call it in a `turn`. Raises RequestRejected with one sentence."""

@@ -121,7 +121,10 @@ TABLE = Table(
         "picture_large": "L'immagine è di {width}x{height} pixel; si accettano al massimo {most} megapixel, "
         "quindi rimpiccioliscila.",
         "picture_layers": "Il JPEG è fatto di troppi strati; salvalo di nuovo.",
-        "picture_damaged": "L'immagine {format} è danneggiata o tronca; mandala ancora, o salvala di nuovo.",
+        "picture_costly": "Aprire questa immagine richiede troppo tempo o troppa memoria; salvala di nuovo "
+        "come JPEG o PNG.",
+        "pictures_unread": "In questo momento l'host non può leggere immagini; riprova fra qualche minuto.",
+        "picture_damaged": "Il file {format} è danneggiato o incompleto; mandalo ancora, o salvalo di nuovo.",
         "picture_invisible": "L'immagine è del tutto trasparente: non c'è nulla da animare.",
     },
     queue_title="🎬 In lavorazione e in attesa:",

@@ -168,7 +168,7 @@ def house_of(room: Bench) -> House:
         database=room.database,
         store=room.store,
         media=room.media,
-        desk=Desk(room.store, room.media, settings=settings, draw=app.random.Random(0)),
+        desk=Desk(room.store, room.media, room.readers, settings=settings, draw=app.random.Random(0)),
     )
 
 

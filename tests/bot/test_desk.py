@@ -26,7 +26,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Bench]:
 
 def desk_of(room: Bench, **changes: object) -> Desk:
     settings = Settings(data=DataSettings(folder=room.folder, free_bytes_min=0)).model_copy(update=changes)
-    return Desk(room.store, room.media, settings=settings, draw=random.Random(7))
+    return Desk(room.store, room.media, room.readers, settings=settings, draw=random.Random(7))
 
 
 def wish(**changes: object) -> Incoming:

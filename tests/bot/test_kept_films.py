@@ -31,7 +31,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Bench]:
 
 def desk_of(room: Bench) -> Desk:
     settings = Settings(data=DataSettings(folder=room.folder, free_bytes_min=0))
-    return Desk(room.store, room.media, settings=settings, draw=random.Random(7))
+    return Desk(room.store, room.media, room.readers, settings=settings, draw=random.Random(7))
 
 
 def relay_of(room: Bench, chat: RecordingChat) -> Relay:

@@ -7,20 +7,22 @@ import struct
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from botkit.movies import movie
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from bot.picture import Picture, read_picture
+from bot.picture.decode import read_picture
+from bot.picture.value import Picture, PictureLimits
 from storage.errors import RequestRejected
-from storage.settings import IntakeSettings
 
-LIMITS = IntakeSettings()
+LIMITS = PictureLimits(upload_bytes_max=20_000_000, pixels_max=50_000_000, side_min=32, side_kept_max=2048)
 RED, GREEN, BLUE, YELLOW = (250, 20, 20), (20, 240, 20), (20, 20, 250), (240, 240, 20)
 
 
@@ -57,7 +59,7 @@ def near(found: tuple[int, ...], wanted: tuple[int, ...], slack: int = 12) -> bo
     return all(abs(a - b) <= slack for a, b in zip(found, wanted, strict=True))
 
 
-def refusal(data: bytes, limits: IntakeSettings = LIMITS, field: str = "picture") -> str:
+def refusal(data: bytes, limits: PictureLimits = LIMITS, field: str = "picture") -> str:
     with pytest.raises(RequestRejected) as caught:
         read_picture(data, limits, field)
     assert caught.value.field == field
@@ -202,6 +204,38 @@ def test_of_an_animation_the_first_frame_is_taken_and_said(kind: str) -> None:
     assert picture.animated
 
 
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [("mp4", "libx264"), ("mp4", "libx265"), ("mp4", "libsvtav1"), ("mov", "mpeg4"), ("webm", "libvpx"),
+     ("webm", "libvpx-vp9"), ("matroska", "libx264")],
+)  # fmt: skip
+def test_a_silent_film_gives_its_first_frame(container: str, codec: str) -> None:
+    picture = read_picture(movie(container, codec, frames=(quarters(), Image.new("RGB", (96, 64), RED))), LIMITS)
+
+    assert (picture.width, picture.height, picture.animated) == (96, 64, True)
+    assert all(near(a, b) for a, b in zip(corners(picture), (RED, GREEN, BLUE, YELLOW), strict=True))
+
+
+def test_a_moving_sticker_is_put_on_paper() -> None:
+    frame = Image.new("RGBA", (96, 64), (0, 0, 0, 0))
+    frame.paste((*RED, 255), (0, 0, 48, 64))
+    shown = pixels(read_picture(movie("webm", "libvpx-vp9", frames=(frame, frame), pix_fmt="yuva420p"), LIMITS))
+
+    assert near(tuple(shown[32, 20]), RED)
+    assert near(tuple(shown[32, 80]), (255, 255, 255))
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.6])
+def test_a_cut_off_film_is_refused(kept: float) -> None:
+    data = movie("mp4", "libx264")
+    sentence = refusal(data[: int(len(data) * kept)])
+    assert "The MP4 file is damaged" in sentence or "not known here" in sentence
+
+
+def test_a_film_of_endless_sides_is_refused() -> None:
+    assert "at most 0.002 megapixels" in refusal(movie("mp4", "libx264"), replace(LIMITS, pixels_max=2000))
+
+
 def test_several_pages_are_no_animation() -> None:
     data = saved(quarters(), "TIFF", save_all=True, append_images=[quarters()])
     assert not read_picture(data, LIMITS).animated
@@ -279,7 +313,7 @@ def test_large_pictures_are_made_smaller_and_stay_in_shape(kind: str, orientatio
 def test_making_smaller_averages_and_does_not_skip() -> None:
     stripes = np.zeros((3200, 3200), np.uint8)
     stripes[:, ::2] = 255
-    shown = pixels(read_picture(saved(Image.fromarray(stripes), "PNG"), IntakeSettings(side_kept_max=400)))
+    shown = pixels(read_picture(saved(Image.fromarray(stripes), "PNG"), replace(LIMITS, side_kept_max=400)))
 
     assert shown.shape == (400, 400, 3)
     assert np.abs(shown[4:-4, 4:-4] - 127.5).max() <= 3
@@ -289,7 +323,7 @@ def test_bands_leave_no_seams() -> None:
     y, x = np.mgrid[0:2560, 0:4096]
     source = np.stack([x // 16, y // 16, (x + y) // 32], axis=-1).astype(np.uint8)
     shown = pixels(
-        read_picture(saved(Image.fromarray(source), "PNG", compress_level=1), IntakeSettings(side_kept_max=512))
+        read_picture(saved(Image.fromarray(source), "PNG", compress_level=1), replace(LIMITS, side_kept_max=512))
     )
 
     assert np.abs(shown - source.reshape(320, 8, 512, 8, 3).mean((1, 3))).max() <= 3
@@ -336,9 +370,16 @@ NOT_PICTURES = {
     "PDF": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "a PDF"),
     "HEIC": (ftyp(b"heic", b"mif1", b"heic"), "JPEG or PNG"),
     "HEIC by a second brand": (ftyp(b"mif1", b"heic"), "JPEG or PNG"),
-    "MP4": (ftyp(b"isom", b"iso2", b"avc1"), "a video"),
-    "QuickTime": (ftyp(b"qt  "), "a video"),
-    "WebM": (b"\x1aE\xdf\xa3" + bytes(100), "a video"),
+    "MP4 with sound": (movie("mp4", "libx264", sound="aac"), "a video with sound"),
+    "QuickTime with sound": (movie("mov", "libx264", sound="aac"), "a video with sound"),
+    "WebM with sound": (movie("webm", "libvpx-vp9", sound="libopus"), "a video with sound"),
+    "sound alone in an MP4": (ftyp(b"M4A ", b"isom"), "a sound"),
+    "MP3": (b"ID3\x04\0\0\0\0\0\0", "a sound"),
+    "MP3 without tags": (b"\xff\xfb\x90\x00" + bytes(413), "a sound"),
+    "FLAC": (b"fLaC\0\0\0\x22", "a sound"),
+    "Ogg": (b"OggS\0\x02", "a video or a sound"),
+    "AIFF": (b"FORM\0\0\0\x24AIFFCOMM", "a sound"),
+    "Flash": (b"FLV\x01\x05", "a video"),
     "AVI": (b"RIFF\x24\0\0\0AVI LIST", "a video"),
     "WAV": (b"RIFF\x24\0\0\0WAVEfmt ", "a sound"),
     "ZIP": (b"PK\x03\x04" + bytes(50), "an archive"),
@@ -368,7 +409,7 @@ def test_a_cut_off_upload_is_refused(kind: str) -> None:
 
 
 def test_an_upload_beyond_the_limit_is_refused_unread() -> None:
-    assert "at most 0.001 MB" in refusal(saved(quarters(), "BMP"), IntakeSettings(upload_bytes_max=1000))
+    assert "at most 0.001 MB" in refusal(saved(quarters(), "BMP"), replace(LIMITS, upload_bytes_max=1000))
 
 
 def test_a_completely_transparent_picture_is_refused() -> None:
@@ -449,13 +490,14 @@ def grown_mb(data: bytes) -> float:
     """Peak memory that reading this upload adds to a process of its own."""
     script = (
         "import re, sys, pathlib, psutil\n"
-        "from bot.picture import read_picture\n"
+        "from bot.picture.decode import read_picture\n"
+        "from bot.picture.value import PictureLimits\n"
         "from storage.errors import RequestRejected\n"
-        "from storage.settings import IntakeSettings\n"
         "data = sys.stdin.buffer.read()\n"
+        f"limits = {LIMITS!r}\n"
         "before = psutil.Process().memory_info().rss\n"
         "try:\n"
-        "    read_picture(data, IntakeSettings())\n"
+        "    read_picture(data, limits)\n"
         "except RequestRejected:\n"
         "    pass\n"
         "status = pathlib.Path('/proc/self/status').read_text()\n"
@@ -486,7 +528,7 @@ def survives(data: bytes) -> None:
     assert pixels(picture).size
 
 
-SMALL = IntakeSettings(pixels_max=250_000, side_kept_max=64)
+SMALL = replace(LIMITS, pixels_max=250_000, side_kept_max=64)
 SEEDS = {
     kind: saved(quarters(48, 40), kind, **options)
     for kind, options in {

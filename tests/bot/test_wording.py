@@ -216,6 +216,8 @@ FIGURES: dict[Rule, dict[str, Figure]] = {
     Rule.PICTURE_SMALL: {"width": 8, "height": 9, "least": 32},
     Rule.PICTURE_LARGE: {"width": 20_000, "height": 10_000, "most": 50.0},
     Rule.PICTURE_LAYERS: {},
+    Rule.PICTURE_COSTLY: {},
+    Rule.PICTURES_UNREAD: {},
     Rule.PICTURE_DAMAGED: {"format": "PNG"},
     Rule.PICTURE_INVISIBLE: {},
 }

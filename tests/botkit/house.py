@@ -12,6 +12,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from bot.picture.readers import Readers
 from storage.clock import Clock
 from storage.database import Database
 from storage.invariants import violations
@@ -33,7 +34,7 @@ from storage.jobs import (
     section_count,
 )
 from storage.media import Media
-from storage.settings import QueueSettings, QuotaSettings
+from storage.settings import IntakeSettings, QueueSettings, QuotaSettings
 from storage.store import Store
 
 MIA = Member(platform="test", user_id="1", name="mia")
@@ -67,6 +68,7 @@ class Bench:
     store: Store
     media: Media
     clock: Clock
+    readers: Readers
     numbers: list[int] = field(default_factory=list)
 
     async def submit(
@@ -141,10 +143,10 @@ async def bench(folder: Path, clock: Clock | None = None) -> AsyncIterator[Bench
     """Opens on a data folder and, at the end of the block, checks every invariant of the store."""
     clock = clock or HandClock()
     folder.mkdir(exist_ok=True)
-    async with await Database.open(folder) as database:
+    async with await Database.open(folder) as database, Readers(IntakeSettings()) as readers:
         store = Store(database, clock=clock, queue=QueueSettings(), quota=QuotaSettings())
         media = Media(folder)
-        yield Bench(folder=folder, database=database, store=store, media=media, clock=clock)
+        yield Bench(folder=folder, database=database, store=store, media=media, clock=clock, readers=readers)
         assert await violations(database, media) == []
 
 

@@ -118,7 +118,7 @@ async def test_attachments_that_say_themselves_they_are_none(
         (WrongLength(10_000_000), "did not hand out"),
         (Other(b""), "0 bytes"),
         (Other(b"<!doctype html><title>Sign in</title>"), "web page"),
-        (Other(b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41"), "video"),
+        (Other(b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41"), "MP4 file is damaged"),
         (Other(png()[:60]), "damaged"),
         (Other(b"x" * 600_000), "larger than"),
     ],

@@ -24,6 +24,7 @@ from PIL import Image
 
 from bot.chat import Incoming
 from bot.desk import Desk
+from bot.picture.readers import Readers
 from bot.relay import Relay
 from crashkit.chat import PLATFORM, DiskChat
 from crashkit.journal import Journal
@@ -46,10 +47,11 @@ def bot(terms: Terms, line: Connection) -> None:
     """Desk and relay. Takes updates as a platform sends them, and says which it acknowledges."""
 
     async def live() -> None:
-        async with await Database.open(terms.folder) as database:
+        settings = terms.settings()
+        async with await Database.open(terms.folder) as database, Readers(settings.intake) as readers:
             store = terms.store(database, terms.clock())
             media = Media(terms.folder)
-            desk = Desk(store, media, settings=terms.settings(), draw=random.Random())
+            desk = Desk(store, media, readers, settings=settings, draw=random.Random())
             chat = DiskChat(terms.folder, two_calls=terms.two_calls)
             relay = Relay(store, media, {PLATFORM: chat})
             answer = _Answers(terms.folder, store, desk, chat if terms.two_calls else None)

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 
 from bot.desk import Desk
 from bot.discord.adapter import DiscordAdapter
+from bot.picture.readers import Readers
 from bot.relay import Relay
 from storage.clock import SystemClock
 from storage.database import Database
@@ -153,11 +154,11 @@ async def bot(
     folder.mkdir(exist_ok=True)
     settings = settings or settings_for(folder)
     clock = SystemClock()
-    async with await Database.open(folder) as database:
+    async with await Database.open(folder) as database, Readers(settings.intake) as readers:
         store = Store(database, clock=clock, queue=settings.queue, quota=settings.quota)
         media = Media(folder)
-        desk = Desk(store, media, settings=settings, draw=random.Random(7))
-        work = Bench(folder=folder, database=database, store=store, media=media, clock=clock)
+        desk = Desk(store, media, readers, settings=settings, draw=random.Random(7))
+        work = Bench(folder=folder, database=database, store=store, media=media, clock=clock, readers=readers)
         adapter = DiscordAdapter(desk, settings, SecretStr(kit.token), ready_timeout_s=0.05)
         relay = Relay(store, media, {"discord": adapter})
         with kit.reachable():

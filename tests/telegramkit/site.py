@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 
 from bot.desk import Desk
+from bot.picture.readers import Readers
 from bot.relay import Relay
 from bot.telegram.adapter import TelegramAdapter
 from bot.telegram.budget import Budget, Budgets
@@ -157,11 +158,11 @@ async def bot(
     folder.mkdir(exist_ok=True)
     settings = settings or settings_for(folder, kit)
     clock = clock or SystemClock()
-    async with await Database.open(folder) as database:
+    async with await Database.open(folder) as database, Readers(settings.intake) as readers:
         store = Store(database, clock=clock, queue=settings.queue, quota=settings.quota)
         media = Media(folder)
-        desk = Desk(store, media, settings=settings, draw=random.Random(7))
-        work = Bench(folder=folder, database=database, store=store, media=media, clock=clock)
+        desk = Desk(store, media, readers, settings=settings, draw=random.Random(7))
+        work = Bench(folder=folder, database=database, store=store, media=media, clock=clock, readers=readers)
         adapter = TelegramAdapter(
             desk, settings, SecretStr(kit.token), clock=clock, budgets=budgets, pauses=BRISK, refresh_s=0.05
         )

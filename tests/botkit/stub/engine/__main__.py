@@ -18,6 +18,7 @@ from pathlib import Path
 
 from botkit.house import Bench, gif
 
+from bot.picture.readers import Readers
 from storage.clock import SystemClock
 from storage.database import Database
 from storage.jobs import Job, Wish
@@ -61,7 +62,14 @@ async def draw(settings: Settings, worker: str) -> None:
     folder = settings.data.folder
     async with await Database.open(folder) as database:
         store = Store(database, clock=SystemClock(), queue=settings.queue, quota=settings.quota)
-        bench = Bench(folder=folder, database=database, store=store, media=Media(folder), clock=SystemClock())
+        bench = Bench(
+            folder=folder,
+            database=database,
+            store=store,
+            media=Media(folder),
+            clock=SystemClock(),
+            readers=Readers(settings.intake),
+        )
         while not stop.is_set():
             job = await store.claim(worker)
             if job is None:

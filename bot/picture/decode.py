@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 
 from PIL import Image, ImageCms, ImageStat
@@ -16,9 +16,10 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from bot.picture_format import ACCEPTED, PictureFormat, jpeg_takes_forever, sniff, webp_sides
+from bot.picture.formats import ACCEPTED, MOVIES, PictureFormat, jpeg_takes_forever, sniff, webp_sides
+from bot.picture.movie import UnknownCodec, WithSound, movie_frames
+from bot.picture.value import Picture, PictureLimits, check_weight, damaged, too_costly
 from storage.errors import RequestRejected, Rule
-from storage.settings import IntakeSettings
 
 # Opened by class: Image.open would warn or raise by limits of its own, which are global to the process.
 _OPENERS: dict[PictureFormat, Callable[[BytesIO], ImageFile]] = {
@@ -50,24 +51,12 @@ _VISIBLE = 16
 _PNG_LEVEL = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """A picture fit for the engine."""
-
-    png: bytes
-    """RGB, 8 bit, without any metadata of the upload (a phone writes its place into every photo)."""
-    width: int
-    height: int
-    animated: bool
-    """Its upload has more frames than this first one, and the member should know."""
-
-
-def read_picture(data: bytes, limits: IntakeSettings, field: str = "picture") -> Picture:
+def read_picture(data: bytes, limits: PictureLimits, field: str = "picture") -> Picture:
     """Any bytes give a Picture or RequestRejected(field=field), never another exception.
 
-    Takes up to seconds of CPU: call it in a thread. Sides are checked in the header, before anything is
-    decoded. While it runs it holds up to 5 bytes per pixel of the upload, for WebP 16: at 50 megapixels
-    0.25 and 0.8 GB.
+    For a process of its own (`child`): takes up to seconds of CPU, more for hostile bytes. Sides are checked in the
+    header, before anything is decoded. While it runs it holds up to 5 bytes per pixel of the upload, for WebP 16: at
+    50 megapixels 0.25 and 0.8 GB.
     Where something is transparent, white shows through: such pictures are mostly drawings and logos made
     for a light page. What is itself nearly white is put on dark grey instead.
     """
@@ -83,30 +72,33 @@ def read_picture(data: bytes, limits: IntakeSettings, field: str = "picture") ->
         raise
     # Decoders meet hostile bytes here, and Pillow raises whatever its parsers trip over: OSError, SyntaxError,
     # ValueError, struct.error, KeyError, EOFError, MemoryError and more. To the member it is all one.
+    except MemoryError as exc:
+        raise too_costly(field) from exc
+    except WithSound as exc:
+        raise _no_picture("a video with sound", field) from exc
+    except UnknownCodec as exc:
+        raise _no_picture("a video of a kind that is not known here", field) from exc
     except Exception as exc:
-        sentence = f"The {kind.value} picture is damaged or cut off; please send it again, or save it anew."
-        raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_DAMAGED, figures={"format": kind.value}) from exc
+        raise damaged(kind.value, field) from exc
 
 
-def _accepted(data: bytes, limits: IntakeSettings, field: str) -> PictureFormat:
-    if not data:
-        sentence = "The picture is empty: the upload holds no bytes."
-        raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_EMPTY)
-    if len(data) > limits.upload_bytes_max:
-        figures = {"megabytes": len(data) / 1e6, "most": limits.upload_bytes_max / 1e6}
-        sentence = f"The picture has {figures['megabytes']:.1f} MB; at most {figures['most']:g} MB are taken."
-        raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_HEAVY, figures=figures)
+def _accepted(data: bytes, limits: PictureLimits, field: str) -> PictureFormat:
+    check_weight(data, limits, field)
     kind = sniff(data)
     if isinstance(kind, PictureFormat):
         return kind
     if kind == "a HEIC photo":
         sentence = "HEIC photos cannot be read here; please send it as JPEG or PNG."
         raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_HEIC)
+    raise _no_picture(kind, field)
+
+
+def _no_picture(kind: str, field: str) -> RequestRejected:
     sentence = f"This is not a picture but {kind}; please send a {ACCEPTED} file."
-    raise RequestRejected(sentence, field=field, rule=Rule.NO_PICTURE, figures={"accepted": ACCEPTED})
+    return RequestRejected(sentence, field=field, rule=Rule.NO_PICTURE, figures={"accepted": ACCEPTED})
 
 
-def _check_sides(width: int, height: int, limits: IntakeSettings, field: str) -> None:
+def _check_sides(width: int, height: int, limits: PictureLimits, field: str) -> None:
     if min(width, height) < limits.side_min:
         sentence = f"The picture is {width}x{height} pixels; each side needs at least {limits.side_min}."
         figures = {"width": width, "height": height, "least": limits.side_min}
@@ -120,7 +112,12 @@ def _check_sides(width: int, height: int, limits: IntakeSettings, field: str) ->
         raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_LARGE, figures=figures)
 
 
-def _read(kind: PictureFormat, data: bytes, limits: IntakeSettings, field: str) -> Picture:
+def _read(kind: PictureFormat, data: bytes, limits: PictureLimits, field: str) -> Picture:
+    if kind in MOVIES:
+        check_sides = partial(_check_sides, limits=limits, field=field)
+        for frame in movie_frames(kind, data, check_sides):
+            return _finished(frame, limits, field, animated=True)
+        raise damaged(kind.value, field)
     image = _OPENERS[kind](BytesIO(data))
     _check_sides(*image.size, limits, field)
     if kind is PictureFormat.JPEG:  # the decoder itself can halve: less memory, and better than skipping pixels
@@ -128,6 +125,10 @@ def _read(kind: PictureFormat, data: bytes, limits: IntakeSettings, field: str) 
     animated = kind in _ANIMATED and bool(getattr(image, "is_animated", False))
     image.seek(0)
     image.load()
+    return _finished(image, limits, field, animated=animated)
+
+
+def _finished(image: Image.Image, limits: PictureLimits, field: str, *, animated: bool) -> Picture:
     orientation = _orientation(image)
     sides, kept = _sides_kept(image.size, limits)
     # Whole factors first, the rest by LANCZOS: from at least 1.5 times the sides nobody sees the difference.
@@ -153,7 +154,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _sides_kept(size: tuple[int, int], limits: IntakeSettings) -> tuple[tuple[int, int], tuple[int, int]]:
+def _sides_kept(size: tuple[int, int], limits: PictureLimits) -> tuple[tuple[int, int], tuple[int, int]]:
     """Sides to scale to, and the middle of them to keep.
 
     A strip so long that its short side would fall below `side_min` keeps that side and loses its ends:
