@@ -71,6 +71,8 @@ class View:
     """The film as GIF, where one exists (only in `deliver`)."""
     alt_text: str = ""
     mention: Member | None = None
+    passing: bool = False
+    """Only refreshes what stands, and something newer follows: nobody is to be woken for it."""
 
     @property
     def spoiler(self) -> bool:
@@ -110,10 +112,15 @@ class ChatUnavailable(Exception):
 
 
 class PlaceClosed(Exception):
-    """The place takes no message of ours any more: gone, no permission, archived, blocked.
+    """The place takes nothing of ours now: gone, no permission, locked, blocked.
 
-    The relay stops trying: the film is kept, its requester is told through `tell`, and the history offers it.
+    The relay posts nothing there any more: the film is kept, its requester is told through `tell`, and the history
+    offers it. What stands there and must go or be covered is tried again for a week: the place may open again.
     """
+
+
+class PlaceGone(PlaceClosed):
+    """The place is no more, and every message in it went with it."""
 
 
 @dataclass(slots=True, kw_only=True)

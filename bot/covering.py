@@ -7,15 +7,16 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 
-from bot.chat import Chat, ChatUnavailable, MessageGone, PlaceClosed, View
+from bot.chat import Chat, ChatUnavailable, MessageGone, PlaceClosed, PlaceGone, View
 from bot.kept import film_files
+from bot.removing import closed_retry_ms
 from bot.wording.views import film_view
 from storage.jobs import MessageRef
 from storage.media import Media
 from storage.store import MessageKind, OutboxItem, Store
 
-TRIES_MAX = 60
-"""For a chat that lets its messages neither be edited nor removed: about two hours of trying."""
+TRIES_MAX = 1_000
+"""For a chat that lets its messages neither be edited nor removed: about a week of trying."""
 
 ABSENT_RETRY_S = 30.0
 """For a platform that this bot does not serve now."""
@@ -76,8 +77,11 @@ async def _cover_one(chats: Mapping[str, Chat], item: OutboxItem, ref: MessageRe
     try:
         with suppress(MessageGone):
             await chat.remove(ref)
+    except PlaceGone:
+        return False
     except PlaceClosed as exc:
         if item.tries < TRIES_MAX:
-            raise ChatUnavailable("a film can be neither covered nor removed") from exc
+            after_s = closed_retry_ms(item.tries) / 1000
+            raise ChatUnavailable("a film can be neither covered nor removed", after_s=after_s) from exc
         log.exception("a film stays as it is: its chat is closed", extra={"request_id": item.request_id})
     return False

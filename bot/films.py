@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 from bot.chat import View
@@ -70,6 +71,18 @@ class Films:
         again. Raises UnknownRequest where it is not theirs to delete; RequestRejected while it is open.
         """
         return await self._store.let_go(request_id, by=by, everyone=everyone, place=place)
+
+    async def take_away(self, request_id: int, message: MessageRef) -> None:
+        """A message that nobody wrote down shows this film and must go too: the relay takes it away."""
+        await self._store.remove_later(request_id, message)
+
+    async def still_standing(self, request_id: int, *, within_s: float) -> tuple[MessageRef, ...]:
+        """Messages that must go and have not gone within this time; empty as soon as all are gone."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while await self._store.removals_owed(request_id):
+                    await self._store.changed(timeout_s=within_s)
+        return await self._store.removals_owed(request_id)
 
     async def hide(self, request_id: int, by: Member, *, everyone: bool = False, place: Place | None = None) -> Status:
         """Cover a film: requester or moderator (`everyone`) at once, others by `reactions.hide_votes` votes.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.chat import Chat, ChatUnavailable, PlaceClosed, View
@@ -153,7 +153,7 @@ class Refresher:
             path = self._media.path(preview)
             if not path.is_file():
                 path = None  # superseded and swept; a newer one is on its way
-        view = status_view(status, preview=path)
+        view = replace(status_view(status, preview=path), passing=True)
         moved = limits.draws_progress and status.progress != shown.progress
         if path is None and view.text == shown.text and not moved:
             return None

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from bot.chat import Chat, ChatUnavailable, MessageGone, PlaceClosed, Slip, View
+from bot.chat import Chat, ChatUnavailable, MessageGone, PlaceClosed, PlaceGone, Slip, View
 from bot.covering import cover, owed
 from bot.kept import film_files
 from bot.lanes import Lane, Priority
@@ -182,9 +182,13 @@ class Relay:
             return
         self._refresher.forget(item.request_id)
         if item.status_ref is not None:
-            # A chat that is closed to films may still take words.
-            with suppress(MessageGone, PlaceClosed, ChatUnavailable):
+            # A chat that is closed to films may still take words. What promises a film for ever must go.
+            try:
                 await chat.edit(item.status_ref, closed_view(item.status))
+            except MessageGone:
+                pass
+            except (PlaceClosed, ChatUnavailable):
+                await self._store.remove_later(item.request_id, item.status_ref)
         # Committed before it is told: a bot that is killed in between tells nothing, and the history shows it.
         if not await self._store.unreachable(item.request_id, item.rev):
             return
@@ -230,8 +234,9 @@ class Relay:
             ref = await chat.deliver(status.place, view, nonce=film_nonce(item.request_id), slip=slip)
         except PlaceClosed:
             if slip.begun is not None:
-                with suppress(MessageGone, PlaceClosed, ChatUnavailable):
-                    await chat.remove(slip.begun)
+                # In this order: a line that is known may still be filled, and must not go then.
+                await self._store.message_removed(item.request_id, MessageKind.LINE)
+                await self._store.remove_later(item.request_id, slip.begun)
             raise
         reach("relay.sent")
         await self._posted(item.request_id, MessageKind.FILM, ref, item.rev)
@@ -241,8 +246,10 @@ class Relay:
     async def _remove_status(self, chat: Chat, item: OutboxItem, ref: MessageRef) -> None:
         try:
             await chat.remove(ref)
-        except (MessageGone, PlaceClosed):
+        except (MessageGone, PlaceGone):
             log.debug("status was already gone", extra={"request_id": item.request_id})
+        except PlaceClosed:
+            await self._store.remove_later(item.request_id, ref)
         await self._store.message_removed(item.request_id, MessageKind.STATUS)
 
     async def _begun(self, item: OutboxItem, line: MessageRef) -> None:
@@ -255,8 +262,7 @@ class Relay:
         if await self._store.film_lost(item.request_id):
             log.error("film damaged before it was delivered: refunded", extra={"request_id": item.request_id})
         if item.line_ref is not None:
-            with suppress(MessageGone):
-                await chat.remove(item.line_ref)
+            await self._store.remove_later(item.request_id, item.line_ref)
             await self._store.message_removed(item.request_id, MessageKind.LINE)
         status = await self._store.status(item.request_id)
         await self._show_status(chat, replace(item, status=status))

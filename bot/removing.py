@@ -8,14 +8,21 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from bot.chat import Chat, ChatUnavailable, MessageGone, PlaceClosed
+from bot.chat import Chat, ChatUnavailable, MessageGone, PlaceClosed, PlaceGone
 from bot.lanes import Lane, Priority
 from storage.store import Removal, Store
 
 REMOVALS_PER_PASS = 50
 RETRY_MS_MIN, RETRY_MS_MAX = 1_000, 120_000
+CLOSED_MS_MAX = 600_000
+"""Between two looks at a chat that is closed to the bot: each is a refused call."""
 
 log = logging.getLogger(__name__)
+
+
+def closed_retry_ms(tries: int) -> int:
+    """How long a chat that is closed to the bot is left alone."""
+    return min(CLOSED_MS_MAX, RETRY_MS_MIN * 2 ** min(tries, 20))
 
 
 class Remover:
@@ -58,10 +65,13 @@ class Remover:
         except ChatUnavailable as exc:
             after_ms = after_ms if exc.after_s is None else round(1000 * exc.after_s)
             await self._store.removal_retry(removal.ref, after_ms=after_ms)
-        except PlaceClosed as exc:
-            # Nothing of the bot's own can be taken away there any more: whoever closed it can.
-            log.warning("a message stays in a closed chat", extra={"request_id": removal.request_id, "reason": exc})
+        except PlaceGone:
             await self._store.removed(removal.ref)
+        except PlaceClosed as exc:
+            # Whoever closed it may open it again, and can take the message away meanwhile.
+            if removal.tries == 0:
+                log.warning("a message stays in a closed chat", extra={"request_id": removal.request_id, "reason": exc})
+            await self._store.removal_retry(removal.ref, after_ms=closed_retry_ms(removal.tries))
         except Exception:
             log.exception("message not taken away", extra={"request_id": removal.request_id})
             await self._store.removal_retry(removal.ref, after_ms=after_ms)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from typing import Any
 
 import discord
 
-from bot.chat import Action, ChatUnavailable, PlaceClosed
+from bot.chat import Action
 from bot.desk import Asker
 from bot.discord.answers import acknowledge, guarded, idem_of, member_of, place_of, ref, reply, words_of
 from bot.discord.controls import ACTION_ID, button, read_custom_id
@@ -16,6 +15,9 @@ from bot.discord.forms import fields_of, open_words
 from bot.discord.front import Front, front_of
 from bot.discord.permissions import Interaction, check_interaction, is_moderator
 from storage.errors import QueueFull, RequestRejected
+
+REMOVED_S = 8.0
+"""How long an answer waits for messages to go."""
 
 
 class FilmButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=ACTION_ID):
@@ -91,16 +93,16 @@ async def again(
 
 
 async def delete(front: Front, interaction: Interaction, request_id: int) -> None:
-    """Its messages are the relay's to take away, but for one that no request knows of: such a one goes here."""
+    """Let the film go, and say so once the relay has taken its messages away: or that some still stand."""
     own = words_of(interaction).discord
     member, here = member_of(interaction), place_of(interaction)
     pressed = None if interaction.message is None else ref(interaction.channel_id or 0, interaction.message.id)
     known = pressed is None or await front.desk.request_of(pressed) is not None
     await front.desk.delete(request_id, member, everyone=is_moderator(interaction), place=here)
     if pressed is not None and not known:
-        with suppress(ChatUnavailable, PlaceClosed):
-            await front.chat.remove(pressed)
-    await reply(interaction, own.deleted.format(request_id=request_id))
+        await front.desk.take_away(request_id, pressed)
+    left = await front.desk.still_standing(request_id, within_s=REMOVED_S)
+    await reply(interaction, (own.deleted_not_all if left else own.deleted).format(request_id=request_id))
 
 
 async def hide(front: Front, interaction: Interaction, request_id: int) -> None:

@@ -7,14 +7,16 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import discord
 from discord.abc import PrivateChannel
 
 from bot.chat import ChatUnavailable, Limits, MessageGone, PlaceClosed, Slip, View
-from bot.delivery import Ladder
+from bot.delivery import Ladder, Parcel
 from bot.discord.answers import PLATFORM, ref
+from bot.discord.archives import Archives
 from bot.discord.controls import controls, film_ids, is_film, status_ids
 from bot.discord.errors import EditsUsedUp, TooLarge, translated
 from bot.discord.files import opened
@@ -50,6 +52,7 @@ class DiscordChat:
         self._clock = clock
         self._client: discord.Client | None = None
         self._memory = Memory()
+        self._archives = Archives()
         self._greetings = Greetings()
         self._seeding: set[asyncio.Task[None]] = set()
 
@@ -82,12 +85,15 @@ class DiscordChat:
                 log.info("status deleted meanwhile", extra={"request_id": view.status.request_id})
             else:
                 return stands
-        try:
+        channel = self.channel(place.chat_id, place.community_id)
+
+        async def send() -> discord.Message:
             async with self._files(view) as files:
                 with translated():
-                    message = await self.channel(place.chat_id, place.community_id).send(
-                        self._words(view), files=files, view=controls(view), nonce=nonce
-                    )
+                    return await channel.send(self._words(view), files=files, view=controls(view), nonce=nonce)
+
+        try:
+            message = await self._awake(place.chat_id, send, leave_awake=True)
         except TooLarge:
             return await self.post(place, _without_preview(view), nonce=nonce)
         return ref(place.chat_id, message.id)
@@ -108,19 +114,25 @@ class DiscordChat:
             raise MessageGone
         if await self._greetings.shows(ref, view, self._words(view)):
             return
+        show = partial(self._show_status, ref, view)
+        try:
+            if view.passing:
+                await show()
+            else:
+                await self._awake(ref.chat_id, show, leave_awake=not view.status.state.terminal)
+        except EditsUsedUp:
+            await self.remove(ref)
+            raise MessageGone from None
+        except TooLarge:
+            await self._edit_status(ref, _without_preview(view))
+
+    async def _show_status(self, ref: MessageRef, view: View) -> None:
         async with self._files(view) as files:
             # Text alone leaves a preview where it is; what is over has none.
             running = view.status.state is JobState.RUNNING
             attachments = files if files or not running else discord.utils.MISSING
-            try:
-                with translated():
-                    shown = self._words(view)
-                    await self.message(ref).edit(content=shown, attachments=attachments, view=controls(view))
-            except EditsUsedUp:
-                await self.remove(ref)
-                raise MessageGone from None
-            except TooLarge:
-                await self._edit_status(ref, _without_preview(view))
+            with translated():
+                await self.message(ref).edit(content=self._words(view), attachments=attachments, view=controls(view))
 
     async def deliver(self, place: Place, view: View, *, nonce: str, slip: Slip) -> MessageRef:
         """The film with its buttons, its requester mentioned, as large as the server takes it. One call: no slip."""
@@ -148,18 +160,31 @@ class DiscordChat:
             )
             return ref(place.chat_id, message.id)
 
-        posted = await self._climb(place.community_id, view, send)
+        posted = await self._climb(place, view, send, leave_awake=True)
         self._seed(posted)
         return posted
 
     async def remove(self, ref: MessageRef) -> None:
         self._greetings.forget(ref)
         self._memory.forget(int(ref.chat_id), int(ref.message_id))
-        try:
+
+        async def delete() -> None:
             with translated():
                 await self.message(ref).delete()
+
+        try:
+            await self._awake(ref.chat_id, delete, leave_awake=False)
         except MessageGone:
             return
+
+    async def say(self, ref: MessageRef, text: str) -> None:
+        """Put these words, and nothing else, into a message that is no request's. Raises as `edit`."""
+
+        async def edit() -> None:
+            with translated():
+                await self.message(ref).edit(content=text)
+
+        await self._awake(ref.chat_id, edit, leave_awake=False)
 
     async def tell(self, member: Member, text: str) -> bool:
         try:
@@ -193,20 +218,31 @@ class DiscordChat:
         async def send(files: list[discord.File], _reduced: str) -> None:
             await message.edit(attachments=files, view=controls(view))
 
-        await self._climb(self._community(ref, view.status.place), view, send)
+        community_id = self._community(ref, view.status.place)
+        where = Place(platform=PLATFORM, community_id=community_id, chat_id=ref.chat_id)
+        await self._climb(where, view, send, leave_awake=False)
 
-    async def _climb(self, community_id: str, view: View, send: Callable[[list[discord.File], str], Awaitable[T]]) -> T:
+    async def _climb(
+        self, where: Place, view: View, send: Callable[[list[discord.File], str], Awaitable[T]], *, leave_awake: bool
+    ) -> T:
         """Send the film's files, smaller ones each time Discord says that they are too large."""
-        most, form = self.upload_bytes_max(community_id), self._settings.form(community_id)
+        most, form = self.upload_bytes_max(where.community_id), self._settings.form(where.community_id)
         async with Ladder(view, bytes_max=most, form=form, data_folder=self._settings.data.folder) as ladder:
             while True:
                 parcel = await ladder.rung()
-                try:
+
+                async def attempt(parcel: Parcel = parcel) -> T:
                     async with opened(parcel.files, view) as files:
                         with translated():
                             return await send(files, parcel.reduced)
+
+                try:
+                    return await self._awake(where.chat_id, attempt, leave_awake=leave_awake)
                 except TooLarge:
                     ladder.refused()
+
+    async def _awake(self, chat_id: str, call: Callable[[], Awaitable[T]], *, leave_awake: bool) -> T:
+        return await self._archives.act(self._connected(), int(chat_id), call, leave_awake=leave_awake)
 
     def _community(self, ref: MessageRef, home: Place) -> str:
         """Where a film's message stands: where the film was made, or where it was posted again."""

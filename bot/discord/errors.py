@@ -11,8 +11,9 @@ from contextlib import contextmanager
 import aiohttp
 import discord
 
-from bot.chat import ChatUnavailable, MessageGone, PlaceClosed
+from bot.chat import ChatUnavailable, MessageGone, PlaceClosed, PlaceGone
 
+UNKNOWN_CHANNEL, UNKNOWN_GUILD = 10003, 10004
 UNKNOWN_MESSAGE = 10008
 OLD_MESSAGE_EDITS = 30046
 """Too many edits of a message that is older than an hour."""
@@ -22,15 +23,17 @@ UNKNOWN_INTERACTION = 10062
 INVALID_TOKEN = 50027
 """Of an interaction: its fifteen minutes are over."""
 
+ARCHIVED = 50083
+"""Of a thread: see `archives.py`."""
+
+GONE = {UNKNOWN_CHANNEL: "the channel is gone", UNKNOWN_GUILD: "the server is gone"}
+"""With everything that stood there."""
 CLOSED = {
-    10003: "the channel is gone",
-    10004: "the server is gone",
     40033: "the post is closed",
     50001: "no access to the channel",
     50007: "no direct messages are taken",
     50008: "no messages are taken in this kind of channel",
     50013: "a permission is missing",
-    50083: "the thread is archived",
     50278: "no server is shared with the member",
     90001: "the member has blocked the bot",
     160005: "the thread is locked",
@@ -45,6 +48,10 @@ REFUSED_AFTER_S = 60.0
 
 class TooLarge(Exception):
     """The files are larger than this place takes: send smaller ones."""
+
+
+class ThreadArchived(PlaceClosed):
+    """The thread takes the call once it is awake."""
 
 
 class EditsUsedUp(ChatUnavailable):
@@ -81,6 +88,10 @@ def translate(error: discord.HTTPException) -> Exception:
         return MessageGone()
     if error.code == OLD_MESSAGE_EDITS:
         return EditsUsedUp("too many edits of an old message", after_s=retry_after_s(error))
+    if error.code == ARCHIVED:
+        return ThreadArchived("the thread is archived")
+    if error.code in GONE:
+        return PlaceGone(GONE[error.code])
     if error.code in CLOSED:
         return PlaceClosed(CLOSED[error.code])
     if error.status == 429:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import discord
 
-from bot.chat import ChatUnavailable, MessageGone, PlaceClosed
+from bot.chat import ChatUnavailable, MessageGone, PlaceClosed, PlaceGone
 from bot.discord.answers import ref
 from bot.discord.errors import translated
 from bot.discord.front import Front
@@ -22,6 +22,8 @@ from storage.outage import insist
 REFUSAL_SHOWN_S = 60.0
 """How long a public message says why nothing comes of a wish."""
 LEFTOVER_SHOWN_S = 600.0
+TRIED_S = 7 * 86_400.0
+"""A place that is closed to the bot is tried again at every start, for so long after the message was posted."""
 MESSAGES_READ = 50
 SECOND_OF_IDS = 1000 << 22
 """Discord's ids count milliseconds in their upper bits."""
@@ -38,8 +40,7 @@ async def remove_later(front: Front, note: Placeholder, after_s: float) -> None:
 async def say(front: Front, message: MessageRef, shown: str) -> bool:
     """In place of what stands there, with the bot's own token. False where Discord cannot be reached now."""
     try:
-        with translated():
-            await front.chat.message(message).edit(content=shown)
+        await front.chat.say(message, shown)
     except (MessageGone, PlaceClosed):
         return True
     except (ChatUnavailable, discord.HTTPException) as exc:
@@ -68,6 +69,8 @@ async def _settle(front: Front, leftover: Placeholder) -> None:
                 message_id = await _answer_to(front, leftover)
     except (PlaceClosed, MessageGone, discord.HTTPException) as exc:
         log.info("placeholder not found", extra={"reason": exc})
+        if _may_open(front, leftover, exc):
+            return
     if message_id is None or await _taken(front, ref(leftover.channel_id, message_id)):
         await front.placeholders.forget(leftover.interaction_id)
         return
@@ -94,7 +97,15 @@ async def _remove(front: Front, note: Placeholder, after_s: float) -> None:
             return
         except PlaceClosed as exc:
             log.info("message stays", extra={"reason": exc})
+            if _may_open(front, note, exc):
+                return
     await front.placeholders.forget(note.interaction_id)
+
+
+def _may_open(front: Front, note: Placeholder, reason: Exception) -> bool:
+    """Whether to try once more at the next start: the place is there, and the message is not old."""
+    age_s = front.clock.now_ms() / 1000 - discord.utils.snowflake_time(note.interaction_id).timestamp()
+    return isinstance(reason, PlaceClosed) and not isinstance(reason, PlaceGone) and age_s < TRIED_S
 
 
 async def _taken(front: Front, message: MessageRef) -> bool:

@@ -99,6 +99,8 @@ class DiscordWords:
     """{request_id}: accepted; its status is a message of its own."""
     deleted: str
     """{request_id}"""
+    deleted_not_all: str
+    """{request_id}: some of its messages stand where the bot may not take them away."""
     hidden: str
     """{request_id}"""
     hide_counted: str

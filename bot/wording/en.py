@@ -184,6 +184,8 @@ TABLE = Table(
         enough="Enough for this film is back {when}",
         asked="🎬 Taken down as film {request_id}.",
         deleted="🗑️ Film {request_id} is deleted.",
+        deleted_not_all="🗑️ I no longer keep film {request_id}, but not all its messages are gone yet: I keep trying "
+        "for a week. Where a thread is locked or I lack a permission, a moderator there can delete them.",
         hidden="🙈 Film {request_id} is covered now.",
         hide_counted="🙈 Noted. Film {request_id} is covered once enough members wish it.",
         link_code="Send /link {code} to the bot on the other platform within {minutes} min. "

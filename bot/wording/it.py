@@ -219,6 +219,9 @@ TABLE = Table(
         enough="Per questo filmato ce n'è di nuovo abbastanza {when}",
         asked="🎬 Annotato come filmato {request_id}.",
         deleted="🗑️ Il filmato {request_id} è eliminato.",
+        deleted_not_all="🗑️ Non conservo più il filmato {request_id}, ma non tutti i suoi messaggi sono ancora "
+        "spariti: continuo a provare per una settimana. Dove una discussione è bloccata o mi manca un permesso può "
+        "eliminarli un moderatore.",
         hidden="🙈 Il filmato {request_id} ora è coperto.",
         hide_counted="🙈 Annotato. Il filmato {request_id} sarà coperto quando lo vorranno abbastanza membri.",
         link_code="Invia /link {code} al bot sull'altra piattaforma entro {minutes} min. "

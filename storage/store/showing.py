@@ -68,6 +68,10 @@ class Showing:
         """This message must go, whatever else becomes of the request. Again: no change."""
         await self._database.insist(lambda db: removals.owe_unknown(db, self._clock, request_id, ref))
 
+    async def removals_owed(self, request_id: int) -> tuple[MessageRef, ...]:
+        """Messages of this request that must go and still stand, as far as is known."""
+        return await self._database.read(lambda db: removals.owed(db, [request_id]))
+
     async def removed(self, ref: MessageRef) -> None:
         """It is gone, or nobody can take it away. Again: no change."""
         await self._database.insist(lambda db: removals.done(db, self._clock, ref))

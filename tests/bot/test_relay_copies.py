@@ -12,8 +12,7 @@ import pytest
 from botkit.house import BEN, HERE, MIA, Bench, HandClock, bench
 from botkit.recording import RecordingChat, no_slip, unavailable
 
-from bot.chat import Chat, ChatUnavailable, MessageGone, PlaceClosed
-from bot.covering import TRIES_MAX
+from bot.chat import Chat, ChatUnavailable, MessageGone, PlaceClosed, PlaceGone
 from bot.films import Asker, Films
 from bot.relay import Relay
 from storage.errors import UnknownRequest
@@ -88,10 +87,8 @@ async def test_a_deleted_film_goes_however_often_it_takes_and_after_a_restart(de
     assert chat.calls == before
 
 
-@pytest.mark.parametrize("answer", [MessageGone(), CLOSED])
-async def test_what_is_gone_or_out_of_reach_is_asked_for_once(
-    desk: Bench, chat: RecordingChat, answer: Exception
-) -> None:
+@pytest.mark.parametrize("answer", [MessageGone(), PlaceGone("10003 Unknown Channel")])
+async def test_what_is_gone_is_asked_for_once(desk: Bench, chat: RecordingChat, answer: Exception) -> None:
     await shown(desk, chat)
     await films_of(desk).delete(1, MIA)
     chat.failures.append(answer)
@@ -102,6 +99,19 @@ async def test_what_is_gone_or_out_of_reach_is_asked_for_once(
     await relay.drain()
     assert await films_of(desk).delete(1, MIA) == ()
     assert before == chat.calls
+
+
+async def test_what_stands_in_a_closed_room_goes_once_the_room_is_open(desk: Bench, chat: RecordingChat) -> None:
+    await shown(desk, chat)
+    [film] = await films_of(desk).delete(1, MIA)
+    chat.failures.extend([CLOSED, CLOSED])
+    relay = relay_of(desk, chat)
+    for _ in range(2):
+        await relay.drain()
+        assert await films_of(desk).delete(1, MIA) == (film,)
+        later(desk)
+    await relay.drain()
+    assert await films_of(desk).delete(1, MIA) == ()
 
 
 class Stubborn(RecordingChat):
@@ -196,12 +206,16 @@ async def test_a_room_that_opens_again_has_its_film_covered(desk: Bench, chat: R
     assert chat.messages[film.message_id].view.spoiler
 
 
-async def test_a_room_that_stays_closed_is_let_be_in_the_end(desk: Bench, chat: RecordingChat) -> None:
+async def test_a_room_that_stays_closed_is_let_be_in_the_end(
+    desk: Bench, chat: RecordingChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries_max = 20
+    monkeypatch.setattr("bot.covering.TRIES_MAX", tries_max)
     await shown(desk, chat)
     await again(desk, chat)
     await films_of(desk).hide(1, MIA)
     relay = relay_of(desk, chat)
-    for _ in range(TRIES_MAX + 2):
+    for _ in range(tries_max + 2):
         chat.failures.extend([CLOSED] * 4)
         await relay.drain()
         later(desk)

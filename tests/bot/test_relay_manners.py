@@ -143,7 +143,8 @@ async def test_a_film_for_a_closed_room_is_kept_and_its_member_is_told_once(desk
     desk.clock.ms += 3_600_000
     await relay_of(desk, chat).drain()
     assert len(chat.told) == 1
-    assert chat.calls == ["post 1"]
+    # The status could not say so itself: it must not promise a film for ever.
+    assert chat.calls == ["post 1", "remove 1001"]
 
 
 @pytest.mark.parametrize("two_calls", [False, True])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from chatkit.discord import Channel, Discord, File, Guild, Message, Person
+from chatkit.discord import CannotDo, Channel, Discord, File, Guild, Message, Person
 from chatkit.discord.interactions import begin
 from chatkit.discord.sample import Raw, png
 
@@ -167,19 +167,52 @@ async def test_mentions_are_parsed_as_the_request_allows(scene: Scene):
     assert one.mention_roles == [crew], "an edit parses anew, by its own allowed_mentions"
 
 
-async def test_threads_have_their_own_right_and_can_be_archived(scene: Scene):
+async def test_threads_have_their_own_right(scene: Scene):
     thread = scene.kit.thread(scene.room, "talk")
     scene.kit.deny(scene.room, "send_messages_in_threads")
     assert code(await scene.post(thread, {"content": "x"})) == (403, 50013)
     scene.kit.allow(scene.room, "send_messages_in_threads")
+    assert (await scene.post(thread, {"content": "x"}))[0] == 200
+
+
+async def test_what_an_archived_thread_refuses_and_what_wakes_it(scene: Scene):
+    thread = scene.kit.thread(scene.room, "talk")
     _, made = await scene.post(thread, {"content": "x"})
-    message = thread.messages[int(made["id"])]
+    message, path = thread.messages[int(made["id"])], f"/channels/{thread.id}"
     scene.kit.archive(thread)
-    assert code(await scene.ask("PATCH", scene.at(message), {"content": "y"})) == (400, 50083)
+    for method, at, body in (
+        ("PATCH", scene.at(message), {"content": "y"}),
+        ("DELETE", scene.at(message), None),
+        ("PUT", scene.at(message) + "/reactions/%F0%9F%94%81/@me", None),
+    ):
+        assert code(await scene.ask(method, at, body)) == (400, 50083), method
+    assert (await scene.ask("GET", path + "/messages"))[0] == 200, "it can be read"
+    with pytest.raises(CannotDo):
+        scene.mia.react(message, "🔁")
+    assert (await scene.ask("PATCH", path, {"archived": False}))[0] == 200
+    assert not thread.archived
+    assert code(await scene.ask("PATCH", path, {"archived": True})) == (403, 50013), "a right to write is not enough"
+    scene.kit.archive(thread)
     assert (await scene.post(thread, {"content": "x"}))[0] == 200
     assert not thread.archived, "a message wakes it"
+    scene.kit.allow(scene.room, "manage_threads")
+    assert (await scene.ask("PATCH", path, {"archived": True}))[0] == 200
+    assert code(await scene.ask("DELETE", scene.at(message))) == (400, 50083)
+    assert code(await scene.ask("PATCH", path, {"name": "chat"})) == (400, 50083)
+
+
+async def test_a_locked_thread_is_for_those_who_manage_threads(scene: Scene):
+    thread = scene.kit.thread(scene.room, "talk")
+    path = f"/channels/{thread.id}"
+    scene.kit.lock(thread)
+    assert code(await scene.post(thread, {"content": "x"})) == (400, 160005)
     scene.kit.archive(thread, locked=True)
     assert code(await scene.post(thread, {"content": "x"})) == (400, 50083)
+    assert code(await scene.ask("PATCH", path, {"archived": False})) == (403, 50013)
+    scene.kit.allow(scene.room, "manage_threads")
+    assert (await scene.ask("PATCH", path, {"archived": False}))[0] == 200
+    assert (thread.archived, thread.locked) == (False, True)
+    assert (await scene.post(thread, {"content": "x"}))[0] == 200
 
 
 async def test_forums_take_posts_only(scene: Scene):

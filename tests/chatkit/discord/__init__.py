@@ -51,7 +51,7 @@ its `discord.proxy` setting, `kit.environment()` in its environment and `kit.tok
 
 **What is documented nowhere** and stands here as it is observed or inferred: how many edits a message over an hour old
 takes (`kit.world.old_edits_max`), that an edit with the bot's token ends "thinking …", that a file shown by an embed is
-no attachment, that a message wakes an archived thread and a locked one takes none, the figures in `rates.py`.
+no attachment, what an archived or locked thread refuses under which code, the figures in `rates.py`.
 
 **Showing**: `page_of(room, mia)` is what she sees there as an HTML page (`transcript.py`).
 """

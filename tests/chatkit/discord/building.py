@@ -68,6 +68,7 @@ class Building:
         return self._channel(parent.guild, name, Kind.THREAD, parent=parent)
 
     def archive(self, thread: Channel, *, locked: bool = False) -> None:
+        """By hand, or because nobody wrote for a while: what is in it stands as it is until somebody wakes it."""
         thread.archived, thread.locked = True, locked
         self._changed(thread)
 

@@ -66,6 +66,7 @@ _KNOWN = {
     50083: (400, 50083, "Thread is archived"),
     90001: (403, 90001, "Reaction was blocked"),
     160002: (400, 160002, "Cannot reply without permission to read message history"),
+    160005: (400, 160005, "Thread is locked"),
     200000: (400, 200000, "Message was blocked by automatic moderation"),
 }
 

@@ -137,6 +137,19 @@ def announce(world: World, event: str, message: Message) -> None:
     world.touch()
 
 
+def wake(world: World, thread: Channel) -> None:
+    """What a new message does to an archived thread."""
+    if thread.archived:
+        thread.archived = False
+        announce_thread(world, thread)
+
+
+def announce_thread(world: World, thread: Channel) -> None:
+    """Tell the bot that a thread was archived, woken, locked or renamed."""
+    world.emit("THREAD_UPDATE", payloads.channel(thread), intent=Intent.GUILDS, guild=thread.guild)
+    world.touch()
+
+
 def emit_for(
     world: World, channel: Channel, event: str, data: Json, intent: Intent, *, message: Message | None = None
 ) -> None:

@@ -71,6 +71,9 @@ class Person:
 
     def say(self, channel: Channel, content: str = "", *files: File, reply_to: Message | None = None) -> Message:
         self._need(channel, Allow.SEND_MESSAGES_IN_THREADS if channel.is_thread else Allow.SEND_MESSAGES)
+        if channel.locked:
+            self._need(channel, Allow.MANAGE_THREADS)
+        messages.wake(self.world, channel)
         uploads = {f"files[{n}]": Upload(file.filename, file.content) for n, file in enumerate(files)}
         body = {"content": content}
         message = messages.create(self.world, channel, self.user, body, uploads, reply_to=reply_to)
@@ -94,6 +97,7 @@ class Person:
         self._need(message.channel, Allow.READ_MESSAGE_HISTORY)
         if message.only_for is not None:
             raise CannotDo("nobody reacts to an ephemeral message")
+        self._awake(message.channel)
         if emoji not in message.reactions:
             self._need(message.channel, Allow.ADD_REACTIONS)
         messages.react(self.world, message, self.user, emoji)
@@ -195,6 +199,7 @@ class Person:
         self, channel: Channel, name: str, options: dict[str, Any], *, kind: int, focus: str | None = None
     ) -> Interaction:
         self._need(channel, Allow.USE_APPLICATION_COMMANDS)
+        self._awake(channel)
         command, known, path = interactions.find_command(self.world, 1, name, channel, self.user.locale)
         self._check_rights(command.body, channel)
         given = {key: self.upload(value) if isinstance(value, File) else value for key, value in options.items()}
@@ -213,6 +218,10 @@ class Person:
         if command.guild is not None:
             data["guild_id"] = str(command.guild.id)
         return self._begin(kind, channel, data, command=command)
+
+    def _awake(self, channel: Channel) -> None:
+        if channel.archived:
+            raise CannotDo(f"{channel.name} is archived")
 
     def _check_rights(self, body: Json, channel: Channel) -> None:
         """`default_member_permissions`: who lacks them is not offered the command."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chatkit.discord import messages, payloads
+from chatkit.discord import messages, payloads, permissions
 from chatkit.discord.errors import refusal
 from chatkit.discord.intents import Intent
 from chatkit.discord.model import Kind
@@ -27,6 +27,32 @@ def open_dm(call: Call) -> tuple[int, Any]:
 @route("GET", "/channels/{channel_id}")
 def fetch(call: Call) -> tuple[int, Any]:
     return 200, payloads.channel(rights.reach(call))
+
+
+@route("PATCH", "/channels/{channel_id}")
+def change(call: Call) -> tuple[int, Any]:
+    """A thread is archived, woken, locked or renamed; of other channels nothing is changed here.
+
+    Waking one that is not locked takes the right to write there; everything else takes MANAGE_THREADS, or, but for
+    what moderators do, to have started it. While it is archived nothing but that can be changed.
+    """
+    thread, bot = rights.reach(call), call.world.bot
+    if not thread.is_thread:
+        raise refusal(50013)
+    body = call.body
+    moderates = permissions.may(thread, bot, Allow.MANAGE_THREADS)
+    if body == {"archived": False} and not thread.locked:
+        allowed = moderates or permissions.may(thread, bot, Allow.SEND_MESSAGES_IN_THREADS)
+    else:
+        allowed = moderates or (thread.owner is bot and not thread.locked and "locked" not in body)
+    if not allowed:
+        raise refusal(50013)
+    if thread.archived and body.get("archived") is not False:
+        raise refusal(50083)
+    thread.archived, thread.locked = body.get("archived", thread.archived), body.get("locked", thread.locked)
+    thread.name = body.get("name", thread.name)
+    messages.announce_thread(call.world, thread)
+    return 200, payloads.channel(thread)
 
 
 @route("POST", "/channels/{channel_id}/typing")

@@ -66,6 +66,8 @@ def fetch(call: Call) -> tuple[int, Any]:
 @route("PATCH", WEBHOOK + "/messages/{message_id}", open=True)
 def edit(call: Call) -> tuple[int, Any]:
     message = _message(call)
+    if message.only_for is None:
+        rights.check_archive(message.channel)
     rights.check_files(message.channel.guild, call.files)
     rights.check_words(message.channel.guild, call.body)
     messages.edit(call.world, message, call.body, call.files)
@@ -75,7 +77,10 @@ def edit(call: Call) -> tuple[int, Any]:
 @route("DELETE", WEBHOOK + "/messages/@original", open=True)
 @route("DELETE", WEBHOOK + "/messages/{message_id}", open=True)
 def delete(call: Call) -> tuple[int, Any]:
-    messages.delete(call.world, _message(call))
+    message = _message(call)
+    if message.only_for is None:
+        rights.check_archive(message.channel)
+    messages.delete(call.world, message)
     return NO_CONTENT
 
 

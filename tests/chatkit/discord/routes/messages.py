@@ -29,11 +29,9 @@ def create(call: Call) -> tuple[int, Any]:
     rights.may_send(call.world, channel, call.body, call.files)
     rights.check_files(channel.guild, call.files)
     rights.check_words(channel.guild, call.body)
-    if channel.locked and not permissions.may(channel, call.world.bot, Allow.MANAGE_THREADS):
-        raise refusal(50083)
     reply_to = _replied_to(call)
+    rights.wake(call.world, channel)
     message = messages.create(call.world, channel, call.world.bot, call.body, call.files, reply_to=reply_to)
-    channel.archived = False  # a message wakes an archived thread that is not locked
     return 200, payloads.message(message, call.world.bot)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chatkit.discord import permissions
+from chatkit.discord import messages, permissions
 from chatkit.discord.errors import refusal
 from chatkit.discord.permissions import Allow
 
@@ -54,8 +54,16 @@ def check_open(world: World, channel: Channel) -> None:
 
 
 def check_archive(channel: Channel) -> None:
+    """An archived thread takes neither edits nor deletions nor reactions: it is woken first."""
     if channel.archived:
         raise refusal(50083)
+
+
+def wake(world: World, thread: Channel) -> None:
+    """A new message wakes an archived thread, unless it is locked: then only those who manage threads write there."""
+    if thread.locked and not permissions.may(thread, world.bot, Allow.MANAGE_THREADS):
+        raise refusal(50083 if thread.archived else 160005)
+    messages.wake(world, thread)
 
 
 def check_files(guild: Guild | None, files: dict[str, Upload]) -> None:
