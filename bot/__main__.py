@@ -1,29 +1,34 @@
-"""The `flipbook` command. Only argparse is imported up here: `--help` answers at once."""
+"""The `flipbook` command. Only the standard library is imported up here: `--help` answers at once, from any Python."""
 
 from __future__ import annotations
 
 import argparse
-import io
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
 from bot import exits
+from storage.outputs import end_when_closed
+from storage.private import private_files
 
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    for stream in (sys.stdout, sys.stderr):
-        # A narrow console (Windows code pages, LANG=C) gets "?" for what it cannot show, never a crash.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    with end_when_closed():
+        return _answer(arguments)
+
+
+def _answer(arguments: list[str] | None) -> int:
     options = parser().parse_args(arguments)
     from storage.errors import FlipbookError
 
     try:
-        return _run(options)
+        # Films of `try` go to a folder of the person's own, under their own rules.
+        with nullcontext() if options.command in ("try", "reroll", "extend") else private_files():
+            return _run(options)
     except KeyboardInterrupt:
         return exits.INTERRUPTED
     except FlipbookError as exc:

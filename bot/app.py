@@ -27,6 +27,7 @@ from storage.database import Database
 from storage.errors import EngineLost, SettingsError
 from storage.lock import hold
 from storage.media import Media
+from storage.private import make_private
 from storage.settings import DiscordSettings, Settings, TelegramSettings
 from storage.store import Store
 
@@ -62,7 +63,7 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncGenerator[House]:
     Raises SettingsError where the folder cannot be made, DatabaseRefused where another bot holds it.
     """
     folder = settings.data.folder
-    await asyncio.to_thread(make_folder, folder)
+    await asyncio.to_thread(make_data_folder, settings)
     with hold(folder, "bot"):
         await asyncio.to_thread(clear_scratch, folder)
         database = await Database.open(folder, settings.data.database)
@@ -174,6 +175,16 @@ def make_folder(folder: Path) -> None:
             pass
     except OSError as exc:
         raise SettingsError(f"The folder {folder} cannot be written to: {exc.strerror or exc}.") from exc
+
+
+def make_data_folder(settings: Settings) -> None:
+    """A folder that nobody else may read. Raises SettingsError where it cannot be made or written to."""
+    folder = settings.data.folder
+    try:
+        make_private(folder, shared=settings.data.database is not None)
+    except OSError as exc:
+        raise SettingsError(f"The folder {folder} cannot be made: {exc.strerror or exc}.") from exc
+    make_folder(folder)
 
 
 async def _keep_relaying(relay: Relay) -> None:

@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 import uuid
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -31,9 +32,12 @@ from storage.database import FILE_NAME, Database
 from storage.errors import FlipbookError, RequestRejected
 from storage.jobs import JobState, Status
 from storage.logs import set_up_log
+from storage.outputs import when_closed
 from storage.settings import Settings, load_settings
 from storage.store import Store
 
+END_S = 90.0
+"""From a stop signal on: the engine has 35 s to give its film back, messages under way have 15."""
 EXAMPLE = "example.jpg"
 EXAMPLE_PROMPT = "The camera slowly moves to the left."
 
@@ -108,7 +112,8 @@ def run(options: argparse.Namespace) -> int:
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
-        with on_stop(stop.set):
+        closed = partial(asyncio.get_running_loop().call_soon_threadsafe, stop.set)
+        with on_stop(stop.set, end_s=END_S), when_closed(closed):
             await serve(settings, SystemClock(), stop)
 
     asyncio.run(until_stopped())

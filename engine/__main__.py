@@ -16,9 +16,12 @@ import signal
 import sys
 import threading
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from storage.errors import FlipbookError, OwnerError, SettingsError
+from storage.outputs import end_when_closed, when_closed
+from storage.private import private_files
 from storage.settings import SECRET_VARIABLES, Settings, load_settings
 
 EXIT_OWNER = 78
@@ -33,13 +36,18 @@ def main(arguments: list[str] | None = None) -> int:
     doctor = verbs.add_parser("doctor", help="print what the engine finds, as JSON")
     for verb in (run, doctor):
         verb.add_argument("--settings", type=Path, required=True, help="TOML, or the JSON that the bot hands on")
-    options = parser.parse_args(arguments)
+    with end_when_closed():
+        return _answer(parser.parse_args(arguments))
+
+
+def _answer(options: argparse.Namespace) -> int:
     try:
         settings = _read_settings(options.settings)
         if options.verb == "doctor":
             return _doctor(settings)
         _set_up_log(settings)
-        return asyncio.run(_serve(settings, options.worker))
+        with private_files():
+            return asyncio.run(_serve(settings, options.worker))
     except OwnerError as exc:
         sys.stderr.write(f"{exc}\n")
         return EXIT_OWNER
@@ -84,7 +92,8 @@ async def _serve(settings: Settings, worker_name: str) -> int:
     examine_weights(settings.engine.model, settings.engine.weights)
     return_large_blocks()
     stop = asyncio.Event()
-    _listen_for_stop(asyncio.get_running_loop(), stop)
+    loop = asyncio.get_running_loop()
+    _listen_for_stop(loop, stop)
     folder = settings.data.folder
     media = Media(folder)
     database = await Database.open(folder, settings.data.database)
@@ -100,8 +109,9 @@ async def _serve(settings: Settings, worker_name: str) -> int:
             spare=media.spare,
         )
         device = await asyncio.to_thread(choose_device, settings.engine.device)
-        async with own_card(folder, device, stop):
-            return await worker.serve(stop)
+        with when_closed(partial(loop.call_soon_threadsafe, stop.set)):
+            async with own_card(folder, device, stop):
+                return await worker.serve(stop)
     finally:
         await database.close()
 

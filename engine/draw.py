@@ -217,7 +217,7 @@ class Drawing:
         try:
             return self._media.put_bytes(make(), ".gif", durable=False)
         except (FilmFailed, OSError) as exc:
-            log.warning("no preview", extra={"request": self._job.claim.request_id, "reason": str(exc)})
+            log.warning("no preview", extra={"request_id": self._job.claim.request_id, "reason": str(exc)})
             return None
 
     def _report(self, phase: Phase, *, section: int, step: int, preview: Blob | None = None) -> None:

@@ -123,7 +123,7 @@ class Worker:
         link = Link(loop)
         pause = asyncio.Event()
         claim = job.claim
-        log.info("film started", extra={"request": claim.request_id, "epoch": claim.epoch})
+        log.info("film started", extra={"request_id": claim.request_id, "epoch": claim.epoch})
 
         def keep_section(section: Section) -> None:
             reach("worker.section.file")
@@ -147,7 +147,7 @@ class Worker:
         try:
             was_full = await self._settle_in_the_end(claim, drawing)
         except StaleClaim:
-            log.warning("film lost to a newer attempt", extra={"request": claim.request_id, "epoch": claim.epoch})
+            log.warning("film lost to a newer attempt", extra={"request_id": claim.request_id, "epoch": claim.epoch})
         # Also where it is lost: it may have ended because its person was erased, and nothing of it must stay.
         if (await insist(lambda: self.store.status(claim.request_id))).state.terminal:
             await asyncio.to_thread(self.studio.tidy, claim.request_id)
@@ -164,7 +164,7 @@ class Worker:
                 raise
             except DatabaseTrouble as exc:
                 if repeats.again():
-                    log.error("a section waits for the database", extra={"request": claim.request_id, "reason": exc})
+                    log.error("a section waits for the database", extra={"request_id": claim.request_id, "reason": exc})
             await asyncio.to_thread(self.spare, section.checkpoint)
             link.waiting()
             await asyncio.sleep(wait_s)
@@ -182,7 +182,7 @@ class Worker:
                 if not disk_full(exc) and not isinstance(exc, DatabaseTrouble):
                     raise
                 if repeats.again():
-                    facts = {"request": claim.request_id, "reason": exc}
+                    facts = {"request_id": claim.request_id, "reason": exc}
                     log.error("the end of an attempt waits for the database", extra=facts)
             # That may last for hours, and room is made by removing what no row names.
             await asyncio.to_thread(self._spare_film, drawing)
@@ -196,7 +196,7 @@ class Worker:
 
     async def _settle(self, claim: Claim, drawing: asyncio.Future[Result]) -> bool:
         """The one write that ends this attempt; True where it ends because the disk is full."""
-        facts = {"request": claim.request_id, "epoch": claim.epoch}
+        facts = {"request_id": claim.request_id, "epoch": claim.epoch}
         reach("worker.settle")
         try:
             result = drawing.result()
@@ -225,7 +225,7 @@ class Worker:
         return False
 
     async def _fail(self, claim: Claim, error: Exception) -> None:
-        facts = {"request": claim.request_id, "epoch": claim.epoch}
+        facts = {"request_id": claim.request_id, "epoch": claim.epoch}
         if isinstance(error, FilmFailed):
             log.warning("film failed", extra={**facts, "code": error.code}, exc_info=error)
             failure = Failure(code=error.code, sentence=str(error))
@@ -254,10 +254,10 @@ class Worker:
                 return
             except DatabaseTrouble as exc:  # the lease outlives several missed beats
                 if repeats.again():
-                    log.warning("beat missed", extra={"request": claim.request_id, "reason": exc})
+                    log.warning("beat missed", extra={"request_id": claim.request_id, "reason": exc})
             except Exception:
                 if repeats.again():
-                    log.exception("beat missed", extra={"request": claim.request_id})
+                    log.exception("beat missed", extra={"request_id": claim.request_id})
             if link.idle_s > self.stall_s:
                 log.critical("no progress: ending this engine", extra={"idle_s": link.idle_s})
                 logging.shutdown()
@@ -280,9 +280,9 @@ class Worker:
             try:
                 async with asyncio.timeout(self.stop_wait_s):
                     await insist(lambda: self.store.release(claim))
-                log.info("film given back while the drawing thread was busy", extra={"request": claim.request_id})
+                log.info("film given back while the drawing thread was busy", extra={"request_id": claim.request_id})
             except (StaleClaim, TimeoutError) as exc:
-                log.warning("film not given back", extra={"request": claim.request_id, "kind": type(exc).__name__})
+                log.warning("film not given back", extra={"request_id": claim.request_id, "kind": type(exc).__name__})
             logging.shutdown()
             os._exit(code)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from storage.disks import disk_full, network_file_system, sync_file, sync_folder
 from storage.errors import DatabaseBusy, DatabaseRefused, DiskFull
 from storage.migrate import head, migrate, revision_of
+from storage.private import make_private
 from storage.sqlite import SQLite
 
 COMPACT_TRIES = 3
@@ -25,7 +26,10 @@ def prepare(path: Path, sqlite: SQLite, backups: Path) -> None:
     """
     _check_folder(path.parent)
     with _refusing(path, sqlite):
-        existed = path.exists() and path.stat().st_size > 0
+        if not path.exists():
+            # SQLite gives its journals the rights of the file.
+            path.touch(mode=0o600)
+        existed = path.stat().st_size > 0
         if existed:
             _check_writable(path)
             _check_whole(path, sqlite)
@@ -47,6 +51,7 @@ def back_up(sqlite: SQLite, path: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=UNFINISHED) as folder:
         copy = Path(folder) / target.name
+        copy.touch(mode=0o600)
         with sqlite.classified(path), closing(sqlite.connect(path)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))
         sync_file(copy)
@@ -86,7 +91,7 @@ def problem(path: Path, sqlite: SQLite) -> str | None:
 
 def _check_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as exc:

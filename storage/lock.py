@@ -17,7 +17,7 @@ def hold(folder: Path, owner: str) -> Generator[None]:
 
     Raises DatabaseRefused at once where another process owns it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{owner}.lock"
     try:
         lock = FileLock(path).acquire(blocking=False)

@@ -82,7 +82,7 @@ class Reactions:
                 await delete(front, spot, request_id, moderator=moderator)
         except UnknownRequest:
             # From anybody else a 👎 is an opinion.
-            log.debug("a thumb down", extra={"request": request_id})
+            log.debug("a thumb down", extra={"request_id": request_id})
 
     async def _refuse(self, spot: Spot, error: FlipbookError) -> None:
         """A reaction has no answer: one sentence in private, where the member has ever written to the bot."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +14,7 @@ from rich.console import Console
 from bot.app import Work, at_work, open_house
 from bot.desk import Accepted, Desk
 from bot.doctor import engine_checks
-from bot.signals import on_stop
+from bot.signals import END_SIGNALS, on_stop
 from bot.supervisor import Patience
 from bot.terminal.chat import PERSON, PLATFORM, Ending, Screen, TerminalChat
 from bot.terminal.screens import Lines, LiveScreen
@@ -23,10 +25,14 @@ from storage.clock import Clock
 from storage.errors import EngineLost, WeightsMissing
 from storage.jobs import JobState, Status
 from storage.models import model_card
+from storage.outputs import when_closed
 from storage.settings import Settings
 
 PATIENCE = Patience(restart_max_s=5.0, deaths_max=3)
 """A person is watching: three deaths in a row are said, not waited out."""
+
+END_S = 30.0
+"""From SIGTERM on: the engine is killed at once, and messages under way have `RELAY_STOP_S`."""
 
 LIVE_COLUMNS_MIN = 60
 """Narrower, the bars would break."""
@@ -45,15 +51,19 @@ class Outcome:
 async def draw(settings: Settings, out: Path, ask: Ask, console: Console, clock: Clock) -> Outcome:
     """Ask, start the engine, show the film grow, say where it lies.
 
-    The first Ctrl-C cancels the film, the second leaves at once. Raises FlipbookError where the wish is
-    refused (before anything is started) or no engine can draw it.
+    The first Ctrl-C cancels the film, the second leaves at once, as do other signals and an output that nobody reads.
+    Raises FlipbookError where the wish is refused (before anything is started) or no engine can draw it.
     """
     out = await asyncio.to_thread(make_out, out)
     await asyncio.to_thread(_require_weights, settings)
     async with open_house(settings, clock) as house:
         presses = _Presses()
         # Before it is accepted: a Ctrl-C just after that would leave a film in the queue that nobody waits for.
-        with on_stop(presses.press):
+        with (
+            on_stop(presses.press, (signal.SIGINT,)),
+            on_stop(presses.leave, END_SIGNALS, end_s=END_S),
+            when_closed(partial(asyncio.get_running_loop().call_soon_threadsafe, presses.leave)),
+        ):
             accepted = await ask(house.desk)
             request_id = accepted.status.request_id
             live = console.is_terminal and not console.is_dumb_terminal and console.width >= LIVE_COLUMNS_MIN
@@ -92,6 +102,10 @@ class _Presses:
     def press(self) -> None:
         (self.second if self.first.is_set() else self.first).set()
 
+    def leave(self) -> None:
+        self.first.set()
+        self.second.set()
+
 
 async def _see_through(
     desk: Desk, chat: TerminalChat, request_id: int, work: Work, presses: _Presses, screen: Screen
@@ -105,7 +119,8 @@ async def _see_through(
             return end.result()
         screen.say("Cancelling… (Ctrl-C again leaves at once)")
         await desk.cancel(request_id, PERSON)
-        await work.watch(asyncio.wait((end, second), return_when=asyncio.FIRST_COMPLETED))
+        if not second.done():
+            await work.watch(asyncio.wait((end, second), return_when=asyncio.FIRST_COMPLETED))
         if end.done():
             return end.result()
         work.hurry()

@@ -275,7 +275,7 @@ class _Refusals(logging.Handler):
         facts = vars(record)
         stale = record.msg == "film lost to a newer attempt" or facts.get("halt") == "stale"
         if stale:
-            self._journal.add(worker=self._name, request=facts["request"], epoch=facts["epoch"])
+            self._journal.add(worker=self._name, request=facts["request_id"], epoch=facts["epoch"])
 
 
 async def _serve(line: Connection, answer: Answer) -> None:
