@@ -26,6 +26,7 @@ class Incoming:
     picture: bytes
     """The upload as received, already bounded by `intake.upload_bytes_max`."""
     prompt: str = ""
+    """As typed, with the options that stand in it (`bot.options`); what is given below counts before those."""
     seconds: str | None = None
     """As typed: "3", "2.5", "abc"; None asks for the default. The same holds for every option below."""
     seed: str | None = None
@@ -35,6 +36,8 @@ class Incoming:
     end_picture: bytes | None = None
     style: str | None = None
     """A name that the wording tables know, such as "gentle": words that are added to the prompt."""
+    form: str | None = None
+    """"gif" or "mp4"; None for what the community wishes."""
     spoiler: bool = False
     status_ref: MessageRef | None = None
     """A message that stands already and becomes the request's status: a deferred answer, a photo. Committed with it."""

@@ -18,6 +18,7 @@ from bot.kept import scratch_folder
 from bot.lanes import aside
 from bot.wording import table
 from storage.errors import FilmFailed
+from storage.jobs import Status
 from storage.settings import Form
 
 AIM = 0.95
@@ -49,6 +50,12 @@ class Parcel:
     """The film first where there are two. Readable until the ladder is left."""
     reduced: str = ""
     """In the member's language, what was given up; empty where nothing was."""
+
+
+def wished_form(status: Status, otherwise: Form) -> Form:
+    """As what its requester asked for the film; otherwise: as what its community wishes it."""
+    forms: dict[str, Form] = {"gif": "gif", "mp4": "mp4"}
+    return forms.get(status.params.form, otherwise)
 
 
 class Ladder:

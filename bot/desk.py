@@ -11,7 +11,7 @@ from pathlib import Path
 from bot import intake
 from bot.chat import Incoming
 from bot.films import Asker, Films
-from bot.intake import Options, Rules
+from bot.intake import Changes, Options, Rules
 from bot.kept import keep_pictures, last_frame, still_kept
 from bot.link import Links
 from bot.picture.readers import Readers
@@ -37,7 +37,7 @@ class Accepted:
 
     status: Status
     notes: tuple[str, ...] = ()
-    """What of the pictures was left out, and the member should know: sentences."""
+    """What of the pictures was left out or of the words was not understood: sentences."""
 
 
 class Desk(Films):
@@ -97,6 +97,8 @@ class Desk(Films):
             guidance_scale=engine.guidance_scale,
             true_cfg_scale=engine.true_cfg_scale,
             guidance_rescale=engine.guidance_rescale,
+            style=options.style,
+            form=options.form,
         )
         request = Request(
             idem=incoming.idem,
@@ -105,24 +107,23 @@ class Desk(Films):
             params=params,
             status_ref=incoming.status_ref,
             origin=incoming.origin,
-            spoiler=incoming.spoiler,
+            spoiler=options.spoiler,
         )
         shown = (pictures.start,) if pictures.end is None else (pictures.start, pictures.end)
         words = table(incoming.member.locale)
-        notes = tuple(words.first_frame for picture in shown if picture.animated)
-        return Accepted(status=await self._store.submit(request), notes=notes)
+        animated = tuple(words.first_frame for picture in shown if picture.animated)
+        return Accepted(status=await self._store.submit(request), notes=animated + options.notes)
 
     async def reroll(self, request_id: int, asker: Asker, *, prompt: str | None = None) -> Accepted:
-        """The same film with a new seed, paid by who asks; `prompt` replaces the words where given.
+        """The same film with a new seed, paid by who asks; `prompt`: other words, options or both.
 
         A member has one reroll of a film open at a time, waits a little between two, and a film has so many in all.
         """
         words = await self._words(asker.member)
         parent = await self._finished(request_id, asker, words)
-        params = replace(parent.params, seed=intake.draw_seed(self._draw))
-        if prompt is not None:
-            params = replace(params, prompt=intake.read_prompt(prompt, self._rules, words))
-        return await self._again(parent, params, asker, RequestKind.REROLL)
+        changes = intake.read_changes(prompt or "", self._rules, self._draw, words)
+        params = changes.applied(parent.params)
+        return await self._again(parent, params, asker, RequestKind.REROLL, changes=changes)
 
     async def retry(self, request_id: int, asker: Asker, *, shorter: bool = False) -> Accepted:
         """The same request once more, after it ended without a film.
@@ -149,11 +150,7 @@ class Desk(Films):
         if not await self._store.owns(request_id, asker.member):
             sentence = words.not_yours.format(request_id=request_id)
             raise RequestRejected(sentence, field="request")
-        params = parent.params
-        if prompt is not None:
-            params = replace(params, prompt=intake.read_prompt(prompt, self._rules, words))
-        if seconds is not None:
-            params = replace(params, duration_ms=intake.read_seconds(seconds, self._settings.film, words))
+        changes = intake.read_changes(prompt or "", self._rules, self._draw, words, seconds=seconds)
         result = parent.result
         if result is None:
             raise film_gone(words, request_id)
@@ -161,8 +158,8 @@ class Desk(Films):
         if start is None:
             raise film_gone(words, request_id)
         # The end picture was the aim of the parent, which has reached it.
-        params = replace(params, picture=start, end_picture=None, seed=intake.draw_seed(self._draw))
-        return await self._again(parent, params, asker, RequestKind.EXTEND)
+        params = replace(changes.applied(parent.params), picture=start, end_picture=None)
+        return await self._again(parent, params, asker, RequestKind.EXTEND, changes=changes)
 
     async def queue(self, *, limit: int = 50) -> list[Status]:
         """Of the whole host."""
@@ -218,7 +215,15 @@ class Desk(Films):
             sentence = words.other_model.format(request_id=parent.request_id, drawn=parent.params.model, served=served)
             raise RequestRejected(sentence, field="request")
 
-    async def _again(self, parent: Status, params: FilmParams, asker: Asker, kind: RequestKind) -> Accepted:
+    async def _again(
+        self,
+        parent: Status,
+        params: FilmParams,
+        asker: Asker,
+        kind: RequestKind,
+        *,
+        changes: Changes | None = None,
+    ) -> Accepted:
         words = await self._words(asker.member)
         await self._check_room(words)
         if not await asyncio.to_thread(still_kept, self._media, params):
@@ -233,9 +238,10 @@ class Desk(Films):
             status_ref=asker.status_ref,
             origin=asker.origin,
             # What is covered stays so in everything that comes of it.
-            spoiler=parent.spoiler or parent.hidden,
+            spoiler=parent.spoiler or parent.hidden or (changes is not None and changes.spoiler),
         )
-        return Accepted(status=await self._store.submit(request, rerolls=self._settings.reroll))
+        status = await self._store.submit(request, rerolls=self._settings.reroll)
+        return Accepted(status=status, notes=() if changes is None else changes.notes)
 
     def close(self) -> None:
         """The bot stops: no new film is taken down any more. What was, goes on at the next start."""

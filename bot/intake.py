@@ -6,14 +6,15 @@ import random
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from bot.chat import Incoming
+from bot.options import Wish, read_wish
 from bot.wording import durations, table
 from bot.wording.table import Style, Table
 from storage.errors import RequestRejected
-from storage.jobs import Schedule
+from storage.jobs import FilmParams, Schedule
 from storage.models import ModelCard
 from storage.settings import FilmSettings, IntakeSettings
 
@@ -45,11 +46,42 @@ class Options:
     """The checked words and numbers of a request."""
 
     prompt: str
+    style: str
+    """Its phrase; empty for none."""
     duration_ms: int
     seed: int
     schedule: Schedule
     steps: int
     size: int
+    form: str
+    spoiler: bool
+    notes: tuple[str, ...]
+    """What looks like an option and was not understood: sentences."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a film that comes from another is to have of its own; None leaves what the other has."""
+
+    seed: int
+    """Drawn where none is named: the same film again is nobody's wish."""
+    prompt: str | None = None
+    """Other words; they bring their own style, or none."""
+    style: str | None = None
+    duration_ms: int | None = None
+    form: str | None = None
+    spoiler: bool = False
+    notes: tuple[str, ...] = ()
+
+    def applied(self, params: FilmParams) -> FilmParams:
+        return replace(
+            params,
+            seed=self.seed,
+            prompt=params.prompt if self.prompt is None else self.prompt,
+            style=params.style if self.prompt is None and self.style is None else self.style or "",
+            duration_ms=params.duration_ms if self.duration_ms is None else self.duration_ms,
+            form=params.form if self.form is None else self.form,
+        )
 
 
 def read_options(incoming: Incoming, rules: Rules, draw: random.Random) -> Options:
@@ -58,16 +90,45 @@ def read_options(incoming: Incoming, rules: Rules, draw: random.Random) -> Optio
     schedule = read_schedule(incoming.schedule, rules.model, words)
     if incoming.end_picture is not None and schedule is Schedule.FORWARD:
         raise RequestRejected(_no_end_picture(words, rules.model), field="end_picture")
-    prompt = read_prompt(incoming.prompt, rules, words)
-    style = read_style(incoming.style, words)
+    wish = read_wish(incoming.prompt)
+    # What was filled into a field of its own counts before what stands among the words.
+    style = read_style(_given(incoming.style) or wish.style, words)
     return Options(
-        prompt=prompt if style is None else f"{prompt.rstrip('. ')}, {style.phrase}",
-        duration_ms=read_seconds(incoming.seconds, rules.film, words),
-        seed=read_seed(incoming.seed, draw, words),
+        prompt=read_prompt(wish.prompt, rules, words),
+        style="" if style is None else style.phrase,
+        duration_ms=read_seconds(_given(incoming.seconds) or wish.seconds, rules.film, words),
+        seed=read_seed(_given(incoming.seed) or wish.seed, draw, words),
         schedule=schedule,
         steps=read_steps(incoming.steps, rules.steps, words),
         size=read_size(incoming.size, rules.size, words),
+        form=_given(incoming.form) or wish.form or "",
+        spoiler=incoming.spoiler or wish.spoiler,
+        notes=unread_notes(wish, words),
     )
+
+
+def read_changes(text: str, rules: Rules, draw: random.Random, words: Table, *, seconds: str | None = None) -> Changes:
+    """Words and options for a film that comes from another; empty words leave the other's."""
+    wish = read_wish(text)
+    style = read_style(wish.style, words)
+    length = _given(seconds) or wish.seconds
+    return Changes(
+        seed=read_seed(wish.seed, draw, words),
+        prompt=read_prompt(wish.prompt, rules, words) if clean_text(wish.prompt) else None,
+        style=None if style is None else style.phrase,
+        duration_ms=None if length is None else read_seconds(length, rules.film, words),
+        form=wish.form,
+        spoiler=wish.spoiler,
+        notes=unread_notes(wish, words),
+    )
+
+
+def unread_notes(wish: Wish, words: Table) -> tuple[str, ...]:
+    """What looks like an option and was left in the prompt, said in a sentence; none where nothing was."""
+    if not wish.unread:
+        return ()
+    given = ", ".join(f"“{_shown(text)}”" for text in wish.unread)
+    return (words.option_unread.format(given=given),)
 
 
 def read_prompt(text: str, rules: Rules, words: Table) -> str:
@@ -175,6 +236,11 @@ def clean_text(text: str) -> str:
 
 _NUMBER = re.compile(r"\d{1,12}([.,]\d{0,12})?|[.,]\d{1,12}")
 _DIGITS = re.compile(r"\d{1,12}")
+
+
+def _given(text: str | None) -> str | None:
+    """None where nothing was filled in."""
+    return text if text and text.strip() else None
 
 
 def _decimal(text: str) -> Decimal | None:

@@ -41,6 +41,8 @@ class Conditioning:
     """(1, C, 1, h, w) float32: the start picture's latent."""
     end: Tensor | None
     """The end picture's latent."""
+    unread_chars: int = 0
+    """Of the prompt, from its end: what the language model has no room for. No part of the digest."""
 
     @cached_property
     def digest(self) -> str:
@@ -49,7 +51,7 @@ class Conditioning:
 
     def save(self, path: Path) -> None:
         """Write atomically: a reader sees the whole file or none."""
-        write_tensors(path, self._tensors(), {"kind": _KIND})
+        write_tensors(path, self._tensors(), {"kind": _KIND, "unread_chars": str(self.unread_chars)})
 
     @classmethod
     def load(cls, path: Path) -> Conditioning | None:
@@ -66,6 +68,7 @@ class Conditioning:
             image=tensors["image"],
             start=tensors["start"],
             end=tensors.get("end"),
+            unread_chars=int(facts.get("unread_chars", "0")),
         )
 
     def _tensors(self) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from engine.pace import Pace
 from engine.plan import Plan, plan_film
 from engine.preview import LatentRgb, fit_latent_rgb, frame_preview, latent_preview
 from engine.resume import restore, section_part, step_part
+from engine.text import with_style
 from engine.video import FilmTags, SegmentStore, to_uint8
 from engine.weights import ModelSet
 from storage.errors import FilmFailed
@@ -56,6 +57,7 @@ class Drawing:
         self._folder = folder
         self._step_file = self._folder / "step.safetensors"
         self._previews: deque[Blob] = deque()
+        self._unread_chars = 0
 
     def run(self, models: ModelSet, encode: Encode) -> Result:
         """Raises Halted, FilmFailed, OwnerError, StaleClaim."""
@@ -76,6 +78,7 @@ class Drawing:
         self._report(Phase.CONDITIONING, section=len(self._job.sections), step=0)
         inputs = FilmInputs(
             prompt=params.prompt,
+            style=params.style,
             negative_prompt=params.negative_prompt if params.true_cfg_scale > 1 else None,
             picture=picture,
             end_picture=end_picture,
@@ -83,6 +86,7 @@ class Drawing:
             width=plan.width,
         )
         conditioning = encode(inputs)
+        self._unread_chars = conditioning.unread_chars
         guidance = Guidance(
             scale=params.guidance_scale, true_cfg_scale=params.true_cfg_scale, rescale=params.guidance_rescale
         )
@@ -187,7 +191,8 @@ class Drawing:
         params, plan, limits = self._job.params, self._plan, self._settings.film
         film, gif, still = (self._folder / name for name in ("film.mp4", "film.gif", "film.png"))
         reach("draw.join.before")
-        segments.join(film, FilmTags(prompt=params.prompt, seed=params.seed, model=params.model))
+        words = with_style(params.prompt, params.style)
+        segments.join(film, FilmTags(prompt=words, seed=params.seed, model=params.model))
         reach("draw.joined")
         self._link.pulse()
         info = write_gif(
@@ -203,6 +208,7 @@ class Drawing:
             height=plan.height,
             frames=plan.frames,
             gpu_ms=round(1000 * (time.monotonic() - started_s)),
+            unread_chars=self._unread_chars,
         )
 
     def _picture(self, blob: Blob) -> Image.Image:

@@ -18,10 +18,10 @@ from torch import Tensor
 from engine.backbone import BetweenBlocks
 from engine.conditioning import Conditioning, Prompt
 from engine.hunyuan import encode_frames
-from engine.text import encode_pooled, encode_text
+from engine.text import encode_pooled, encode_text, read_chars
 from engine.weights.models import ModelSet
 
-_VERSION = 1
+_VERSION = 2
 """Grows whenever the same inputs would give other conditioning."""
 
 
@@ -36,11 +36,15 @@ class FilmInputs:
     end_picture: Image.Image | None
     height: int
     width: int
+    style: str = ""
+    """Words that a long prompt must not push out."""
 
     def key(self, encoder_identity: str) -> str:
         """Names this conditioning on disk. The film's seed is not in it: a reroll finds it there."""
         sha = hashlib.sha256(
-            repr((_VERSION, encoder_identity, self.prompt, self.negative_prompt, self.height, self.width)).encode()
+            repr(
+                (_VERSION, encoder_identity, self.prompt, self.style, self.negative_prompt, self.height, self.width)
+            ).encode()
         )
         for picture in (self.picture, self.end_picture):
             sha.update(b"none" if picture is None else _fingerprint(picture))
@@ -80,12 +84,15 @@ def fit_picture(picture: Image.Image, height: int, width: int) -> Image.Image:
 
 @torch.no_grad()
 def _encode(inputs: FilmInputs, models: ModelSet, between_blocks: BetweenBlocks) -> Conditioning:
-    prompts = [inputs.prompt] + ([] if inputs.negative_prompt is None else [inputs.negative_prompt])
+    prompts = [(inputs.prompt, inputs.style)]
+    if inputs.negative_prompt is not None:
+        prompts.append((inputs.negative_prompt, ""))
     with models.llama() as llama:
-        texts = [encode_text(prompt, llama) for prompt in prompts]
+        texts = [encode_text(prompt, llama, style=style) for prompt, style in prompts]
+        read = read_chars(inputs.prompt, inputs.style, llama)
     between_blocks()
     with models.clip() as clip:
-        pooled = [encode_pooled(prompt, clip) for prompt in prompts]
+        pooled = [encode_pooled(prompt, clip, style=style) for prompt, style in prompts]
     between_blocks()
     encoded = [Prompt(text=text, mask=mask, pooled=pool) for (text, mask), pool in zip(texts, pooled, strict=True)]
 
@@ -107,6 +114,7 @@ def _encode(inputs: FilmInputs, models: ModelSet, between_blocks: BetweenBlocks)
         image=torch.stack(images).mean(dim=0),
         start=latents[0],
         end=latents[1] if len(latents) > 1 else None,
+        unread_chars=len(inputs.prompt) - read,
     )
 
 

@@ -107,9 +107,10 @@ GONE = Blob(sha256="0" * 64, suffix=".gone", byte_count=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilmParams:
-    """Everything that decides a film's pixels, together with the model's weights."""
+    """Everything that decides a film's pixels, together with the model's weights; and the form it is wanted in."""
 
     prompt: str
+    """The member's own words."""
     picture: Blob
     """PNG, upright RGB, already bounded in size by intake. GONE once retention took it."""
     duration_ms: int
@@ -127,6 +128,10 @@ class FilmParams:
     true_cfg_scale: float = 1.0
     """1 means no second forward pass."""
     guidance_rescale: float = 0.0
+    style: str = ""
+    """A phrase that goes with the prompt, and is never cut off with a long one."""
+    form: str = ""
+    """"gif" or "mp4"; empty for what the community wishes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +213,8 @@ class Result:
     frames: int
     gpu_ms: int
     """Spent by the attempt that finished it, all phases."""
+    unread_chars: int = 0
+    """Of the prompt, from its end: more than the model reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

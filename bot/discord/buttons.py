@@ -89,7 +89,8 @@ async def again(
             accepted = await front.desk.extend(request_id, asker)
         case _:
             accepted = await front.desk.reroll(request_id, asker, prompt=prompt)
-    await reply(interaction, words.discord.asked.format(request_id=accepted.status.request_id))
+    said = (words.discord.asked.format(request_id=accepted.status.request_id), *accepted.notes)
+    await reply(interaction, "\n".join(said))
 
 
 async def delete(front: Front, interaction: Interaction, request_id: int) -> None:

@@ -14,7 +14,7 @@ import discord
 from discord.abc import PrivateChannel
 
 from bot.chat import ChatUnavailable, Limits, MessageGone, PlaceClosed, Slip, View
-from bot.delivery import Ladder, Parcel
+from bot.delivery import Ladder, Parcel, wished_form
 from bot.discord.answers import PLATFORM, ref
 from bot.discord.archives import Archives
 from bot.discord.controls import controls, film_ids, is_film, status_ids
@@ -226,7 +226,8 @@ class DiscordChat:
         self, where: Place, view: View, send: Callable[[list[discord.File], str], Awaitable[T]], *, leave_awake: bool
     ) -> T:
         """Send the film's files, smaller ones each time Discord says that they are too large."""
-        most, form = self.upload_bytes_max(where.community_id), self._settings.form(where.community_id)
+        most = self.upload_bytes_max(where.community_id)
+        form = wished_form(view.status, self._settings.form(where.community_id))
         async with Ladder(view, bytes_max=most, form=form, data_folder=self._settings.data.folder) as ladder:
             while True:
                 parcel = await ladder.rung()

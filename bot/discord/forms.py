@@ -18,6 +18,7 @@ from bot.discord.answers import first_answer, guarded, reply, words_of
 from bot.discord.front import Front
 from bot.discord.permissions import Interaction, check_interaction
 from bot.wording.table import Table
+from bot.wording.views import editable
 from storage.errors import RequestRejected
 from storage.jobs import Status
 
@@ -74,7 +75,7 @@ async def open_form(front: Front, offers: Offers, interaction: Interaction, mess
             custom_id="seconds",
             required=False,
             max_length=SECONDS_CHARS_MAX,
-            default=f"{front.settings.film.seconds_default:g}",
+            default=_seconds_offered(front),
         )
         form.add_item(_labelled(own.form_seconds, seconds))
         await first_answer(interaction, partial(interaction.response.send_modal, form))
@@ -92,7 +93,11 @@ async def form_sent(front: Front, offers: Offers, interaction: Interaction, key:
     if number >= len(pictures):
         await reply(interaction, words_of(interaction).discord.forged)
         return
-    wish = Wish(picture=pictures[number], prompt=fields.get("prompt", ""), seconds=fields.get("seconds"))
+    seconds = fields.get("seconds")
+    if seconds == _seconds_offered(front):
+        # Left as the form came: then a length among the words counts.
+        seconds = None
+    wish = Wish(picture=pictures[number], prompt=fields.get("prompt", ""), seconds=seconds)
     await animate(front, interaction, wish)
 
 
@@ -109,7 +114,7 @@ async def open_words(front: Front, interaction: Interaction, status: Status) -> 
         custom_id="prompt",
         style=discord.TextStyle.paragraph,
         max_length=most,
-        default=status.params.prompt[:most],
+        default=editable(words_of(interaction), status.params)[:most],
     )
     form.add_item(_labelled(own.form_prompt, prompt))
     await first_answer(interaction, partial(interaction.response.send_modal, form))
@@ -126,6 +131,10 @@ def fields_of(interaction: Interaction) -> dict[str, str]:
     """The values of a form's fields by their custom_id, wherever they stand."""
     data = cast(Mapping[str, Any], interaction.data or {})
     return dict(_values(data.get("components", ())))
+
+
+def _seconds_offered(front: Front) -> str:
+    return f"{front.settings.film.seconds_default:g}"
 
 
 def _values(components: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, str]]:

@@ -10,8 +10,7 @@ from bot.chat import Incoming
 from bot.desk import Asker
 from bot.telegram.front import Front, Spot, message_idem, ref, say
 from bot.telegram.origin import Origin, read_origin
-from bot.telegram.reading import Wish, read_wish
-from bot.telegram.text import TEXT_CHARS_MAX, Told, calling, utf16
+from bot.telegram.text import TEXT_CHARS_MAX, Told, calling, inert, utf16
 from bot.telegram.uploads import Upload, holds_other_media, upload_in
 from storage.errors import RequestRejected
 from storage.jobs import Status
@@ -22,13 +21,12 @@ EDIT = "edit"
 async def animate(front: Front, spot: Spot, message: Message, rest: str) -> None:
     """`rest`: what follows the command. Raises FlipbookError, which the caller says to the member."""
     words = spot.words
-    wish = read_wish(rest, words.telegram.marks)
     replied = message.reply_to_message
     upload = upload_in(message)
     if upload is None and not holds_other_media(message) and replied is not None:
         film_id = await _film_in(front, replied)
-        if film_id is not None and wish.prompt:
-            await reroll_with_words(front, spot, message, film_id, wish.prompt)
+        if film_id is not None and rest:
+            await reroll_with_words(front, spot, message, film_id, rest)
             return
         upload = upload_in(replied)
         if upload is None and holds_other_media(replied):
@@ -39,11 +37,11 @@ async def animate(front: Front, spot: Spot, message: Message, rest: str) -> None
         await say(front, spot, words.telegram.animate_help)
         return
     spoiler = bool(message.has_media_spoiler or (replied is not None and replied.has_media_spoiler))
-    await _submit(front, spot, message, upload, replace(wish, spoiler=wish.spoiler or spoiler))
+    await _submit(front, spot, message, upload, rest, spoiler=spoiler)
 
 
 async def reroll_with_words(front: Front, spot: Spot, message: Message, film_id: int, prompt: str) -> None:
-    """A reply to a film with other words."""
+    """A reply to a film with other words, or with options alone."""
     await front.standing.check_here(spot.chat_id, spot.words)
     parent = await front.desk.status(film_id)
     asker = Asker(
@@ -52,7 +50,9 @@ async def reroll_with_words(front: Front, spot: Spot, message: Message, film_id:
         idem=message_idem(front.bot.id, message),
         origin=origin_of(parent, spot).text(),
     )
-    await front.desk.reroll(film_id, asker, prompt=prompt)
+    accepted = await front.desk.reroll(film_id, asker, prompt=prompt)
+    if accepted.notes:
+        await say(front, spot, inert("\n".join(accepted.notes)))
 
 
 async def ask_for_words(front: Front, spot: Spot, film_id: int) -> None:
@@ -89,7 +89,7 @@ def film_asked_about(front: Front, message: Message) -> int | None:
 def origin_of(parent: Status, spot: Spot) -> Origin:
     """Of a request that comes from a film: the same photo, as an answer to who asks now."""
     known = read_origin(parent.origin)
-    return Origin(photo=known.photo, topic=spot.topic, reply_to=spot.message_id, chat=spot.chat_id, gif=known.gif)
+    return Origin(photo=known.photo, topic=spot.topic, reply_to=spot.message_id, chat=spot.chat_id)
 
 
 async def _film_in(front: Front, message: Message) -> int | None:
@@ -99,25 +99,21 @@ async def _film_in(front: Front, message: Message) -> int | None:
     return await front.desk.request_of(ref(message.chat.id, message.message_id))
 
 
-async def _submit(front: Front, spot: Spot, message: Message, upload: Upload, wish: Wish) -> None:
+async def _submit(front: Front, spot: Spot, message: Message, upload: Upload, text: str, *, spoiler: bool) -> None:
     words = spot.words
     origin = Origin(
         photo=upload.file_id if upload.photo else "",
         topic=spot.topic,
         reply_to=message.message_id,
         chat=spot.chat_id,
-        gif=wish.gif,
     )
     incoming = Incoming(
         idem=message_idem(front.bot.id, message),
         member=spot.member,
         place=spot.place,
         picture=b"",
-        prompt=wish.prompt,
-        seconds=wish.seconds,
-        seed=wish.seed,
-        style=wish.style,
-        spoiler=wish.spoiler,
+        prompt=text,
+        spoiler=spoiler,
         origin=origin.text(),
     )
     front.uploads.check_claims(upload, words)
@@ -129,4 +125,4 @@ async def _submit(front: Front, spot: Spot, message: Message, upload: Upload, wi
     if message.media_group_id is not None and upload_in(message) is not None:
         notes.append(words.telegram.album_note)
     if notes:
-        await say(front, spot, "\n".join(notes))
+        await say(front, spot, inert("\n".join(notes)))

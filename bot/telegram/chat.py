@@ -17,7 +17,7 @@ from telegram.error import BadRequest, ChatMigrated, TelegramError
 from telegram.ext import ExtBot
 
 from bot.chat import ChatUnavailable, Limits, MessageGone, PlaceClosed, Slip, View
-from bot.delivery import Ladder
+from bot.delivery import Ladder, wished_form
 from bot.desk import Desk
 from bot.telegram import errors
 from bot.telegram.budget import Priority
@@ -163,12 +163,10 @@ class TelegramChat:
 
     async def form(self, status: Status) -> Form:
         """As what a film goes out: as its requester asked, else as its community wishes."""
-        if read_origin(status.origin).gif:
-            return "gif"
         # A silent MP4 plays by itself here, and is smaller and better than a GIF: one of the two is enough.
         former = await self._desk.former_chats(self.platform, status.place.community_id)
         known = (name for name in (status.place.community_id, *former) if name in self._settings.community)
-        wished = self._settings.form(next(known, status.place.community_id))
+        wished = wished_form(status, self._settings.form(next(known, status.place.community_id)))
         return "gif" if wished == "gif" else "mp4"
 
     @property

@@ -19,12 +19,10 @@ class Origin:
     """The message that asked for it."""
     chat: int | None = None
     """Where it did: a group that becomes a supergroup numbers its messages anew."""
-    gif: bool = False
-    """The member asked for a GIF."""
 
     def text(self) -> str:
         """At most ORIGIN_CHARS_MAX characters: an identifier that is too long is left out."""
-        named = {"p": self.photo, "t": self.topic, "m": self.reply_to, "c": self.chat, "g": int(self.gif)}
+        named = {"p": self.photo, "t": self.topic, "m": self.reply_to, "c": self.chat}
         text = json.dumps({key: value for key, value in named.items() if value}, separators=(",", ":"))
         if len(text) <= ORIGIN_CHARS_MAX:
             return text
@@ -46,5 +44,4 @@ def read_origin(text: str) -> Origin:
         topic=topic if isinstance(topic, int) else None,
         reply_to=reply_to if isinstance(reply_to, int) else None,
         chat=chat if isinstance(chat, int) else None,
-        gif=bool(found.get("g")),
     )

@@ -18,6 +18,10 @@ TABLE = Table(
     ordinal=_ordinal,
     decimal_mark=".",
     film="“{prompt}” · {seconds}",
+    film_seed=" · seed {seed}",
+    film_style=" · style {style}",
+    film_gif=" · GIF",
+    film_covered=" · covered",
     alt_text="The picture, animated: {prompt}",
     model_note="Model “{model}” is {note}.",
     model_notes={},
@@ -35,7 +39,9 @@ TABLE = Table(
     part_left=" · about {left} left",
     ending_first=" · The ending is drawn first.",
     finishing="🎞 All parts are drawn; putting the film together…",
-    done="✨ {film} · seed {seed} · took {took}",
+    done="✨ {film} · took {took}",
+    prompt_unread="The model reads only the beginning of so long a prompt: it stopped at “{kept}”, "
+    "{count} characters before the end.",
     credit="From a film that {name} asked for.",
     first_frame="The picture is animated; the film starts from its first frame.",
     reduced_quality="Sent in a lower quality: the film was too large for this chat.",
@@ -74,6 +80,8 @@ TABLE = Table(
     size_refused="“{given}” is no size; it must be a multiple of {multiple} from {least} to {most} pixels.",
     schedule_unknown="Schedule “{given}” is not one that model “{model}” was trained for; it can draw: {allowed}.",
     style_unknown="“{given}” is no style; choose one of: {allowed}.",
+    option_unread="Read as part of the prompt, not as an option: {given}. Options look like this: 5s, seed 7, "
+    "style gentle, gif, spoiler.",
     prompt_too_long="The prompt has {count} characters; at most {most} are read, so please shorten it.",
     end_picture_forward="An end picture needs the inverted schedule, because the forward one never looks ahead; "
     "leave one of the two out.",
@@ -204,7 +212,6 @@ TABLE = Table(
             "privacy": "What is kept of you, and for how long",
             "link": "Link your Discord account: one quota, one history",
         },
-        marks={},
         permissions={
             "can_send_messages": "Send messages",
             "can_send_photos": "Send photos",

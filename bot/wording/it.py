@@ -16,6 +16,10 @@ TABLE = Table(
     ordinal=_ordinal,
     decimal_mark=",",
     film="«{prompt}» · {seconds}",
+    film_seed=" · seme {seed}",
+    film_style=" · stile {style}",
+    film_gif=" · GIF",
+    film_covered=" · coperto",
     alt_text="L'immagine animata: {prompt}",
     model_note="Il modello «{model}» è {note}.",
     model_notes={
@@ -36,7 +40,9 @@ TABLE = Table(
     part_left=" · ancora circa {left}",
     ending_first=" · Il finale viene disegnato per primo.",
     finishing="🎞 Tutte le parti sono disegnate; monto il filmato…",
-    done="✨ {film} · seme {seed} · durata del lavoro {took}",
+    done="✨ {film} · durata del lavoro {took}",
+    prompt_unread="Di un testo così lungo il modello legge solo l'inizio: si è fermato a «{kept}», "
+    "{count} caratteri prima della fine.",
     credit="Da un filmato chiesto da {name}.",
     first_frame="L'immagine è animata; il filmato parte dal suo primo fotogramma.",
     reduced_quality="Inviato in qualità ridotta: il filmato era troppo grande per questa chat.",
@@ -79,6 +85,8 @@ TABLE = Table(
     size_refused="«{given}» non è una dimensione; deve essere un multiplo di {multiple} da {least} a {most} pixel.",
     schedule_unknown="L'ordine «{given}» non è fra quelli imparati dal modello «{model}»; può disegnare: {allowed}.",
     style_unknown="«{given}» non è uno stile; scegli fra: {allowed}.",
+    option_unread="Letto come parte del testo e non come opzione: {given}. Le opzioni si scrivono così: 5s, seme 7, "
+    "stile dolce, gif, spoiler.",
     prompt_too_long="Il testo ha {count} caratteri; se ne leggono al massimo {most}, quindi accorcialo.",
     end_picture_forward="Un'immagine finale richiede l'ordine «inverted», perché «forward» non guarda mai avanti; "
     "togli uno dei due.",
@@ -240,7 +248,6 @@ TABLE = Table(
             "privacy": "Cosa si conserva di te, e per quanto",
             "link": "Collega il tuo account Discord: una sola quota, una sola cronologia",
         },
-        marks={"seme": "seed", "stile": "style"},
         permissions={
             "can_send_messages": "Inviare messaggi",
             "can_send_photos": "Inviare foto",

@@ -33,6 +33,14 @@ class Table:
     # What a film is
     film: str
     """{prompt}, {seconds}"""
+    film_seed: str
+    """{seed}: appended to `film`."""
+    film_style: str
+    """{style}: appended to `film`."""
+    film_gif: str
+    """Appended to `film` where it was asked for as a GIF."""
+    film_covered: str
+    """Appended to `film` where it was asked to be covered."""
     alt_text: str
     """{prompt}"""
     model_note: str
@@ -63,7 +71,9 @@ class Table:
     finishing: str
     """All parts are drawn; the film is being put together."""
     done: str
-    """{film}, {seed}, {took}"""
+    """{film}, {took}"""
+    prompt_unread: str
+    """{kept}, {count}: appended to a film whose prompt was longer than the model reads; its last words that counted."""
     credit: str
     """{name}: appended to a film that comes from somebody else's."""
     first_frame: str
@@ -122,6 +132,8 @@ class Table:
     """{given}, {model}, {allowed}"""
     style_unknown: str
     """{given}, {allowed}"""
+    option_unread: str
+    """{given}: what looks like an option and stays part of the prompt."""
     prompt_too_long: str
     """{count}, {most}"""
     end_picture_forward: str

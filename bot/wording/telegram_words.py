@@ -12,8 +12,6 @@ class TelegramWords:
 
     commands: Mapping[str, str]
     """What the menu says of each command: at most 256 characters."""
-    marks: Mapping[str, str]
-    """Words of this language that stand for the options "seed", "style" and "spoiler"."""
     permissions: Mapping[str, str]
     """What stands in for a permission's name, as a group's own settings show it."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.chat import Action, View
-from bot.wording import durations, table
+from bot.wording import LANGUAGES, durations, table
 from bot.wording.table import Table
 from storage.jobs import FilmParams, JobState, Phase, Schedule, Status, section_count
 from storage.models import MODELS
 
 PROMPT_SHOWN_CHARS = 120
+KEPT_SHOWN_CHARS = 30
+"""Of what a model has read of a prompt, from its end."""
 ALT_TEXT_CHARS_MAX = 1024
 """Discord's limit, the lowest of the platforms."""
 
@@ -72,6 +74,31 @@ def film_line(words: Table, params: FilmParams) -> str:
     )
 
 
+def facts_line(words: Table, status: Status) -> str:
+    """The same with all that was understood of the wish, so that its member sees at once what will come."""
+    params = status.params
+    line = film_line(words, params) + words.film_seed.format(seed=params.seed)
+    if params.style:
+        line += words.film_style.format(style=style_name(words, params.style))
+    if params.form == "gif":
+        line += words.film_gif
+    return line + words.film_covered if status.spoiler else line
+
+
+def editable(words: Table, params: FilmParams) -> str:
+    """The words as a member would type them to have the same again, for a field to change them in."""
+    if not params.style:
+        return params.prompt
+    return f"{params.prompt}, {words.discord.style.name} {style_name(words, params.style)}"
+
+
+def style_name(words: Table, phrase: str) -> str:
+    """What a reader calls the style that a phrase of any language asks for; the phrase where nobody knows it."""
+    keys = (key for each in LANGUAGES.values() for key, style in each.styles.items() if style.phrase == phrase)
+    key = next(keys, None)
+    return phrase if key is None else words.styles[key].name
+
+
 def history_line(words: Table, status: Status) -> str:
     """A film in the list of somebody's films, and what became of it."""
     line = film_line(words, status.params)
@@ -127,7 +154,7 @@ def _text(words: Table, status: Status) -> str:
 
 
 def _queued(words: Table, status: Status) -> str:
-    film = film_line(words, status.params)
+    film = facts_line(words, status)
     position = words.ordinal(status.position or 1)
     if status.paused:
         return words.paused.format(position=position, film=film)
@@ -141,7 +168,7 @@ def _queued(words: Table, status: Status) -> str:
 def _running(words: Table, status: Status) -> str:
     progress = status.progress
     if progress is None or progress.phase in (Phase.LOADING, Phase.CONDITIONING):
-        return words.starting.format(film=film_line(words, status.params))
+        return words.starting.format(film=facts_line(words, status))
     if progress.phase is Phase.ENCODING and progress.section >= progress.sections - 1:
         return words.finishing
     text = words.part.format(part=min(progress.section + 1, progress.sections), parts=progress.sections)
@@ -154,9 +181,10 @@ def _running(words: Table, status: Status) -> str:
 
 def _done(words: Table, status: Status) -> str:
     took_ms = (status.ended_ms or 0) - (status.started_ms or status.created_ms)
-    text = words.done.format(
-        film=film_line(words, status.params), seed=status.params.seed, took=durations.stopwatch(max(0, took_ms))
-    )
+    text = words.done.format(film=facts_line(words, status), took=durations.stopwatch(max(0, took_ms)))
+    if status.result is not None and (unread := status.result.unread_chars):
+        kept = status.params.prompt[:-unread][-KEPT_SHOWN_CHARS:].strip()
+        text += "\n" + words.prompt_unread.format(kept=f"…{kept}", count=unread)
     parent = status.parent_member
     if parent is not None and (parent.platform, parent.user_id) != (status.member.platform, status.member.user_id):
         text += "\n" + words.credit.format(name=parent.name)

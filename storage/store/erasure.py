@@ -124,7 +124,7 @@ def _forget_requests(db: Connection, requests: Sequence[int], now_ms: int) -> No
 
 
 def _without_words(document: str) -> str:
-    return write_params(replace(read_params(document, {}), prompt="", negative_prompt="", seed=0))
+    return write_params(replace(read_params(document, {}), prompt="", negative_prompt="", style="", seed=0))
 
 
 def _forget_names(db: Connection, person_id: int, identities: list[int]) -> None:

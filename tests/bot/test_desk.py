@@ -12,6 +12,7 @@ from PIL import Image
 
 from bot.chat import Incoming
 from bot.desk import Asker, Desk
+from bot.wording import LANGUAGES
 from storage.errors import QueueFull, QuotaExceeded, RequestRejected, Rule, UnknownRequest
 from storage.jobs import JobState, Member, MessageRef, Place, RequestKind, Schedule
 from storage.settings import DataSettings, EngineSettings, ReactionSettings, RerollSettings, Settings
@@ -155,6 +156,57 @@ async def test_a_reroll_with_other_words_keeps_the_picture(room: Bench) -> None:
     assert again.params.picture == first.params.picture
 
 
+EVERYTHING = "faster please 1.2s seed 7 gif spoiler style lively"
+
+
+async def test_options_among_the_words_count_in_a_new_film(room: Bench) -> None:
+    status = (await desk_of(room).submit(wish(prompt=EVERYTHING, seconds=None, seed=None))).status
+    assert status.params.prompt == "faster please"
+    assert (status.params.duration_ms, status.params.seed, status.params.form) == (1200, 7, "gif")
+    assert status.params.style == LANGUAGES["en"].styles["lively"].phrase
+    assert status.spoiler
+
+
+@pytest.mark.parametrize("verb", ["reroll", "extend"])
+async def test_options_among_the_words_count_in_a_film_that_comes_from_another(room: Bench, verb: str) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish())).status
+    await room.draw_next()
+    accepted = await getattr(desk, verb)(first.request_id, asker(), prompt=EVERYTHING)
+    params = accepted.status.params
+    assert (params.prompt, params.duration_ms, params.seed, params.form) == ("faster please", 1200, 7, "gif")
+    assert params.style == LANGUAGES["en"].styles["lively"].phrase
+    assert accepted.status.spoiler
+    assert accepted.notes == ()
+
+
+async def test_options_alone_leave_the_words_and_words_alone_the_rest(room: Bench) -> None:
+    desk = desk_of(room)
+    first = (await desk.submit(wish(style="gentle"))).status
+    await room.draw_next()
+    options = (await desk.reroll(first.request_id, asker(), prompt="1.2s gif")).status.params
+    assert (options.prompt, options.style, options.form) == (first.params.prompt, first.params.style, "gif")
+    other = (await desk.reroll(first.request_id, asker(BEN, idem="b"), prompt="it snows")).status.params
+    assert (other.prompt, other.style, other.duration_ms) == ("it snows", "", first.params.duration_ms)
+
+
+async def test_what_a_field_of_its_own_says_counts_before_the_words(room: Bench) -> None:
+    params = (await desk_of(room).submit(wish(prompt="the fox 5s seed 7", seconds="3", seed="8"))).status.params
+    assert (params.prompt, params.duration_ms, params.seed) == ("the fox", 3000, 8)
+
+
+@pytest.mark.parametrize(("locale", "said"), [("en", "Read as part"), ("it", "Letto come parte")])
+async def test_what_looks_like_an_option_and_is_none_is_said(room: Bench, locale: str, said: str) -> None:
+    desk = desk_of(room)
+    member = replace(MIA, locale=locale)
+    accepted = await desk.submit(wish(member=member, prompt="80s anime style", seconds=None))
+    assert accepted.status.params.prompt == "80s anime style"
+    assert accepted.status.params.duration_ms == 5000
+    (note,) = accepted.notes
+    assert note.startswith(said)
+    assert "“80s”" in note
+
+
 @pytest.mark.parametrize("verb", ["reroll", "extend"])
 async def test_only_a_finished_film_can_be_drawn_again_or_extended(room: Bench, verb: str) -> None:
     desk = desk_of(room)
@@ -282,7 +334,8 @@ async def test_what_can_be_refused_without_the_pictures_is_refused_before_they_c
 async def test_a_style_adds_its_words_in_the_members_language(room: Bench, style: str) -> None:
     italian = replace(MIA, locale="it")
     accepted = await desk_of(room).submit(wish(member=italian, prompt="la volpe gira.", style=style))
-    assert accepted.status.params.prompt == "la volpe gira, movimento lento, morbido e dolce"
+    assert accepted.status.params.prompt == "la volpe gira."
+    assert accepted.status.params.style == "movimento lento, morbido e dolce"
 
 
 async def test_what_an_adapter_brings_along_comes_back_with_every_status(room: Bench) -> None:

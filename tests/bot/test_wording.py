@@ -70,7 +70,24 @@ def test_every_action_and_every_state_has_a_name(locale: str) -> None:
 
 
 def test_a_queued_film_says_place_wait_words_and_length() -> None:
-    assert said(QUEUED) == "🎬 Queued: 3rd, about 11 min. “the fox turns its head” · 5 s"
+    assert said(QUEUED) == "🎬 Queued: 3rd, about 11 min. “the fox turns its head” · 5 s · seed 8841"
+
+
+def test_a_queued_film_repeats_all_that_was_understood_of_the_wish() -> None:
+    params = replace(PARAMS, form="gif", style=LANGUAGES["it"].styles["lively"].phrase)
+    wished = replace(QUEUED, params=params, spoiler=True)
+    assert said(wished).endswith("· 5 s · seed 8841 · style lively · GIF · covered")
+    assert said(wished, "it").endswith("· 5 s · seme 8841 · stile vivace · GIF · coperto")
+    assert said(replace(QUEUED, params=replace(PARAMS, style="my way"))).endswith("· style my way")
+
+
+def test_a_prompt_that_was_too_long_for_the_model_says_where_it_was_cut() -> None:
+    params = replace(PARAMS, prompt="the fox turns its head and " * 20 + "never this")
+    assert DONE.result is not None
+    cut = replace(DONE, params=params, result=replace(DONE.result, unread_chars=len("never this")))
+    assert "the fox turns its head and”, 10 characters" in said(cut)
+    assert "10 caratteri" in said(cut, "it")
+    assert "only the beginning" not in said(DONE)
 
 
 def test_an_interrupted_film_says_that_its_place_is_kept() -> None:
@@ -79,7 +96,8 @@ def test_an_interrupted_film_says_that_its_place_is_kept() -> None:
 
 def test_a_film_that_waits_for_the_owners_pause_says_so_and_promises_no_time() -> None:
     assert said(EVERY["paused"]) == (
-        "🎮 The host is playing. Resumes on its own; your place is kept. Now 3rd: “the fox turns its head” · 5 s"
+        "🎮 The host is playing. Resumes on its own; your place is kept. "
+        "Now 3rd: “the fox turns its head” · 5 s · seed 8841"
     )
 
 

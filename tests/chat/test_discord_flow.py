@@ -57,6 +57,39 @@ async def test_one_picture_needs_no_picker(here: Site) -> None:
     await here.shows(await here.kit.answer(sent), "it blinks")
 
 
+OPTIONS = "faster please 3.6s seed 7 gif spoiler style lively"
+UNDERSTOOD = "“faster please” · 3.6 s · seed 7 · style lively · GIF · covered"
+
+
+async def test_options_among_the_words_count_in_command_form_and_other_words(here: Site) -> None:
+    asked = here.mia.slash(here.room, "animate", image=fox(), prompt=OPTIONS)
+    await here.shows(await here.kit.answer(asked), UNDERSTOOD)
+    film = await here.drawn()
+    assert [file.filename for file in film.attachments] == ["SPOILER_film-1.gif"]
+    opened = await here.kit.acknowledged(here.mia.menu(here.mia.say(here.room, "", fox()), "Animate this picture"))
+    # The length that stands in the form from the start is nobody's wish.
+    sent = here.mia.submit(opened, prompt=OPTIONS)
+    await here.shows(await here.kit.answer(sent), UNDERSTOOD)
+    opened = await here.kit.acknowledged(here.ben.click(film, "✏️"))
+    sent = here.ben.submit(opened, prompt="80s anime style gif")
+    told = await here.kit.until(lambda: sent.followups and sent.followups[-1])
+    assert "not as an option: “80s”" in told.content
+    params = (await here.status(3)).params
+    assert (params.prompt, params.duration_ms, params.style) == ("80s anime style", 3600, "")
+
+
+async def test_the_form_for_other_words_holds_the_style_too(here: Site) -> None:
+    await here.kit.answer(here.ask(prompt="the fox runs", style="gentle"))
+    film = await here.drawn()
+    opened = await here.kit.acknowledged(here.mia.click(film, "✏️"))
+    assert opened.modal is not None
+    assert "the fox runs, style gentle" in str(opened.modal)
+    sent = here.mia.submit(opened)
+    await here.kit.until(lambda: sent.followups)
+    again, first = (await here.status(2)).params, (await here.status(1)).params
+    assert (again.prompt, again.style) == (first.prompt, first.style)
+
+
 async def test_a_message_without_pictures_is_refused_in_private(here: Site) -> None:
     said = here.mia.say(here.room, "just words")
     asked = here.mia.menu(said, "Animate this picture")

@@ -47,6 +47,26 @@ async def test_a_reply_to_a_picture_animates_it(here: Site) -> None:
     assert film.text.startswith("Mia: ✨")
 
 
+@pytest.mark.parametrize("command", [True, False])
+async def test_options_count_in_a_reply_to_a_film(here: Site, command: bool) -> None:
+    await here.asked(where=here.mia.private)
+    film = await here.drawn(here.mia.private)
+    words = "faster please 3.6s seed 7 gif spoiler style lively"
+    here.mia.says(here.mia.private, f"/animate {words}" if command else words, reply_to=film)
+    await here.says(here.mia.private, "“faster please” · 3.6 s · seed 7 · style lively · GIF · covered")
+    again = await here.drawn(here.mia.private, besides={film})
+    assert again.media is not None
+    assert again.media.spoiler
+    uploads = here.kit.called("editMessageMedia")[-1].call.uploads
+    assert [upload.filename for upload in uploads.values()] == ["film-2.gif"]
+
+
+async def test_a_decade_is_no_length_and_the_member_is_told(here: Site) -> None:
+    here.mia.sends_photo(here.cave, samples.picture(), "/animate 80s anime style")
+    await here.says(here.cave, "“80s anime style” · 5 s")
+    await here.says(here.cave, "not as an option: “80s”")
+
+
 async def test_an_image_sent_as_a_file_is_animated_too(here: Site) -> None:
     here.mia.sends_document(here.cave, samples.picture(form="PNG"), ASK, name="fox.png", mime="image/png")
     status = await here.says(here.cave, "🎬")

@@ -1,4 +1,4 @@
-"""What messages say, read and written: options in plain words, calls, lengths. Pure."""
+"""What messages say, read and written: calls, marks, lengths. Pure."""
 
 from __future__ import annotations
 
@@ -11,45 +11,8 @@ from bot.chat import Action
 from bot.telegram.controls import AGAIN, DATA_BYTES_MAX, PAGE, Pressed, data, read_data
 from bot.telegram.front import member_of
 from bot.telegram.origin import Origin, read_origin
-from bot.telegram.reading import Wish, read_wish
 from bot.telegram.text import calling, inert, shortened, utf16
-from bot.wording import LANGUAGES
 from storage.jobs import ORIGIN_CHARS_MAX, Member
-
-IT = LANGUAGES["it"].telegram.marks
-
-
-@pytest.mark.parametrize(
-    ("text", "wish"),
-    [
-        ("", Wish()),
-        ("the fox turns its head", Wish(prompt="the fox turns its head")),
-        ("5s the fox", Wish(prompt="the fox", seconds="5")),
-        ("the fox 2.5s seed 7 gif", Wish(prompt="the fox", seconds="2.5", seed="7", gif=True)),
-        ("seed: 7 style lively the fox 2,5 s", Wish(prompt="the fox", seconds="2,5", seed="7", style="lively")),
-        ("the fox SPOILER", Wish(prompt="the fox", spoiler=True)),
-        ("a gif of a fox", Wish(prompt="a gif of a fox")),
-        ("he waits 5s and sits", Wish(prompt="he waits 5s and sits")),
-        ("plants a seed slowly", Wish(prompt="plants a seed slowly")),
-        ("5s 6s the fox", Wish(prompt="6s the fox", seconds="5")),
-        ("99999s", Wish(seconds="99999")),
-        ("gif", Wish(gif=True)),
-    ],
-)
-def test_options_stand_before_or_after_the_words(text: str, wish: Wish) -> None:
-    assert read_wish(text, {}) == wish
-
-
-def test_options_in_the_members_language_and_in_english() -> None:
-    wish = Wish(prompt="la volpe", seed="7", style="lively")
-    assert read_wish("la volpe seme 7 stile lively", IT) == wish
-    assert read_wish("la volpe seed 7 style lively", IT) == wish
-
-
-@given(st.text())
-def test_any_text_is_a_wish(text: str) -> None:
-    wish = read_wish(text, IT)
-    assert set(wish.prompt.split()) <= set(text.split())
 
 
 @given(st.sampled_from([*Action, AGAIN, PAGE]), st.integers(0, 10**18 - 1))
@@ -103,7 +66,6 @@ ORIGINS = st.builds(
     Origin,
     photo=st.text("abcXYZ-_09", max_size=1200),
     topic=st.none() | st.integers(1),
-    gif=st.booleans(),
     chat=st.none() | st.integers(-(2**53), -1),
 )
 
@@ -113,7 +75,7 @@ def test_an_origin_comes_back_or_loses_only_its_photo(origin: Origin) -> None:
     text = origin.text()
     assert len(text) <= ORIGIN_CHARS_MAX
     found = read_origin(text)
-    assert (found.topic, found.chat, found.gif) == (origin.topic, origin.chat, origin.gif)
+    assert (found.topic, found.chat) == (origin.topic, origin.chat)
     assert found.photo in (origin.photo, "")
 
 
