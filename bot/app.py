@@ -25,6 +25,7 @@ from bot.upkeep import upkeep
 from storage.clock import Clock
 from storage.database import Database
 from storage.errors import EngineLost, SettingsError
+from storage.files import write_atomically
 from storage.lock import hold
 from storage.media import Media
 from storage.private import make_private
@@ -162,9 +163,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
 def write_engine_settings(settings: Settings, path: Path) -> None:
     """What the engine is told, without the platforms: even a proxy's address may hold a password."""
     told = settings.model_copy(update={"discord": DiscordSettings(), "telegram": TelegramSettings()})
-    part = path.with_suffix(".part")
-    part.write_text(told.model_dump_json(indent=2), "utf-8")
-    part.replace(path)
+    write_atomically(path, told.model_dump_json(indent=2))
 
 
 def make_folder(folder: Path) -> None:

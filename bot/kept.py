@@ -6,13 +6,12 @@ All functions read or write whole files: call them in a thread.
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.picture.value import Pictures
-from storage import film
+from storage import files, film
 from storage.jobs import Blob, FilmParams, Result
 from storage.media import Media
 
@@ -55,14 +54,15 @@ def still_kept(media: Media, params: FilmParams) -> bool:
 
 def clear_scratch(data_folder: Path) -> None:
     """Take away what a bot that was killed had no time to. Only for whoever holds the data folder."""
-    shutil.rmtree(data_folder / SCRATCH, ignore_errors=True)
+    files.remove_folder(data_folder / SCRATCH)
 
 
 def scratch_folder(data_folder: Path) -> tempfile.TemporaryDirectory[str]:
     """A folder for one block."""
     folder = data_folder / SCRATCH
     folder.mkdir(exist_ok=True)
-    return tempfile.TemporaryDirectory(dir=folder)
+    # What a scanner still holds at the end goes at the next start.
+    return tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True)
 
 
 def last_frame(media: Media, blob: Blob, data_folder: Path) -> Blob | None:

@@ -13,8 +13,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
+
+from storage import files
 
 T = TypeVar("T")
 
@@ -37,7 +40,7 @@ class Notes:
 
     async def tear_up(self, number: int) -> None:
         """Also where there is none. Raises OSError."""
-        await self._run(self._path(number).unlink, True)
+        await self._run(partial(files.unlink, self._path(number), missing_ok=True))
 
     async def read(self) -> dict[int, dict[str, object]]:
         """Every note, the lowest number first; what cannot be read is torn up. Raises OSError."""
@@ -55,16 +58,16 @@ class Notes:
 
     def _write(self, number: int, content: str) -> None:
         self._folder.mkdir(exist_ok=True)
-        self._path(number).write_text(content, "utf-8")
+        files.write_atomically(self._path(number), content)
 
     def _read(self) -> dict[int, dict[str, object]]:
         found: dict[int, dict[str, object]] = {}
         for number, path in sorted((_number(path), path) for path in self._folder.glob("*.json")):
             content = _content(path) if number >= 0 and len(found) < self._notes_max and self._is_young(path) else None
             if content is None:
-                # Killed while it was written, too old to matter, or one too many.
+                # Written by something else, too old to matter, or one too many.
                 log.info("a note is let go", extra={"file": path.name})
-                path.unlink(missing_ok=True)
+                files.unlink(path, missing_ok=True)
             else:
                 found[number] = content
         return found

@@ -24,6 +24,7 @@ from engine.resume import restore, section_part, step_part
 from engine.text import with_style
 from engine.video import FilmTags, SegmentStore, to_uint8
 from engine.weights import ModelSet
+from storage import files
 from storage.errors import FilmFailed
 from storage.failpoints import reach
 from storage.film import poster, write_gif
@@ -185,7 +186,7 @@ class Drawing:
         section_part(event.checkpoint, self._plan).save(file)
         blob = self._media.put_file(file)
         self._keep_section(Section(index=event.section, checkpoint=blob, gpu_ms=gpu_ms))
-        self._step_file.unlink(missing_ok=True)
+        files.unlink(self._step_file, missing_ok=True)
 
     def _finish(self, segments: SegmentStore, started_s: float) -> Result:
         params, plan, limits = self._job.params, self._plan, self._settings.film

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from engine.link import Link
 from engine.little.shipped import little_weights
 from engine.tiny import tiny_weights
 from engine.weights import ModelSet, choose_device, take_inventory
+from storage import files
 from storage.errors import FilmFailed, WeightsMissing
 from storage.jobs import Job, Result
 from storage.media import Media
@@ -70,7 +70,7 @@ class Studio:
 
     def tidy(self, request_id: int) -> None:
         """Remove the work folder of a film that does not go on."""
-        shutil.rmtree(self._folder_of(request_id), ignore_errors=True)
+        files.remove_folder(self._folder_of(request_id))
 
     def _folder_of(self, request_id: int) -> Path:
         return self._work / str(request_id)
@@ -98,6 +98,6 @@ class Studio:
 
 def _keep_newest(folder: Path, count: int) -> None:
     """Those used longest ago go first."""
-    files = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns)
-    for path in files[:-count]:
-        path.unlink(missing_ok=True)
+    kept = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns)
+    for path in kept[:-count]:
+        files.unlink(path, missing_ok=True)

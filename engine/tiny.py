@@ -7,7 +7,6 @@ and every machine has the same set.
 from __future__ import annotations
 
 import json
-import shutil
 import uuid
 import zlib
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import torch
 from torch import nn
 
 from engine.weights.quiet import quiet_loading
+from storage import files
 
 _VERSION = "tiny-1"
 
@@ -62,13 +62,13 @@ def tiny_weights(folder: Path) -> Path:
     unfinished = folder / f"{_VERSION}.{uuid.uuid4().hex}.part"
     try:
         _write(unfinished)
-        unfinished.replace(target)
+        files.replace(unfinished, target)
     except OSError:
         # Another process was faster, and folders do not replace each other.
         if not target.is_dir():
             raise
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        files.remove_folder(unfinished)
     return target
 
 

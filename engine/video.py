@@ -7,7 +7,6 @@ segment of its own, and joining copies packets: no frame is encoded twice and no
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +19,8 @@ import torch
 from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 
+from storage import files
+from storage.disks import sync_file
 from storage.errors import FilmFailed
 from storage.h264 import FASTSTART, add_h264_stream, to_yuv
 from storage.jobs import FPS
@@ -92,13 +93,13 @@ class SegmentStore:
             raise ValueError(f"frames {first_frame} to {first_frame + count - 1} in a film of {self._frames}")
         path = self._path(first_frame, count)
         part = path.with_suffix(".part")
+        files.unlink(part, missing_ok=True)  # of a try that was killed
         self._folder.mkdir(parents=True, exist_ok=True)
         self._encode(part, frames)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync_file(part)
         # First the digest: a crash between the two leaves a segment that counts as absent.
-        path.with_suffix(DIGEST_SUFFIX).write_text(_digest_of(part), "ascii")
-        part.replace(path)
+        files.write_atomically(path.with_suffix(DIGEST_SUFFIX), _digest_of(part))
+        files.replace(part, path)
 
     def join(self, target: Path, tags: FilmTags) -> None:
         """One MP4 of all segments: H.264, constant rate, index in front. Appears under its name only when whole.
@@ -110,6 +111,7 @@ class SegmentStore:
         # B-frames are stored before frames that they follow on screen: one delay for the whole film keeps dts ≤ pts.
         delay = max(place - pts for order in orders for place, pts in enumerate(order))
         part = target.with_name(target.name + ".part")
+        files.unlink(part, missing_ok=True)
         with av.open(segments[0][2]) as first, av.open(part, "w", format="mp4", container_options=FASTSTART) as film:
             film.metadata.update(_container_tags(tags))
             stream = film.add_stream_from_template(first.streams.video[0])
@@ -128,7 +130,7 @@ class SegmentStore:
                         packet.pts, packet.dts, packet.duration = first_frame + pts, place - delay, 1
                         film.mux(packet)
                         place += 1
-        part.replace(target)
+        files.replace(part, target)
 
     def _path(self, first_frame: int, count: int) -> Path:
         return self._folder / f"frames-{first_frame:06}-{count:06}.mp4"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+from storage import files
 from storage.clock import Clock
 from storage.database import BACKUP_FOLDER, Database
 from storage.gate import UNFINISHED
@@ -36,7 +36,7 @@ async def back_up_if_due(database: Database, folder: Path, clock: Clock, *, keep
         return None
     target = await back_up(database, folder, clock)
     for old in sorted({*kept, target})[:-keep]:
-        await asyncio.to_thread(old.unlink, missing_ok=True)
+        await asyncio.to_thread(files.unlink, old, missing_ok=True)
     return target
 
 
@@ -55,7 +55,7 @@ def remove_unfinished(folder: Path, *, older_than_ms: int) -> None:
         except FileNotFoundError:
             continue  # its maker lives, and has just finished
         if newest_ms < older_than_ms:
-            shutil.rmtree(work, ignore_errors=True)
+            files.remove_folder(work)
 
 
 def stamp(clock: Clock) -> str:

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from storage import files
 from storage.disks import sync_file
 
 FILE_NAME = "ballast"
@@ -35,7 +36,7 @@ class Ballast:
         if self.kept:
             if free >= self._size_bytes // 2:
                 return False
-            self.path.unlink(missing_ok=True)
+            files.unlink(self.path, missing_ok=True)
             log.error(
                 "the disk is full: the ballast is given up; free some room",
                 extra={"folder": self.path.parent, "free_bytes": free, "ballast_bytes": self._size_bytes},
@@ -45,17 +46,17 @@ class Ballast:
             self._take_in()
         else:
             # Of a bot that was killed while it took one in.
-            self._part.unlink(missing_ok=True)
+            files.unlink(self._part, missing_ok=True)
         return False
 
     def _take_in(self) -> None:
         """Whole or not at all. Random: a file system that compresses would give zeros no room."""
         try:
-            with self._part.open("wb") as file:
+            with files.patiently(lambda: self._part.open("wb")) as file:
                 for start in range(0, self._size_bytes, _CHUNK_BYTES):
                     file.write(os.urandom(min(_CHUNK_BYTES, self._size_bytes - start)))
             sync_file(self._part)
-            self._part.replace(self.path)
+            files.replace(self._part, self.path)
         except OSError as exc:
-            self._part.unlink(missing_ok=True)
+            files.unlink(self._part, missing_ok=True)
             log.warning("no ballast", extra={"reason": exc})

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from storage.errors import DiskFull
+from storage.files import patiently
 
 NETWORK_FILE_SYSTEMS = frozenset(
     ("9p", "afpfs", "afs", "beegfs", "ceph", "cifs", "davfs", "drvfs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4")
@@ -40,7 +41,7 @@ def disk_full(error: BaseException | None) -> bool:
 def sync_file(path: Path) -> None:
     """The file's content is on the disk when this returns."""
     # Windows flushes only handles that may write.
-    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    descriptor = patiently(lambda: os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0)))
     try:
         os.fsync(descriptor)
     finally:

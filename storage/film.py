@@ -10,11 +10,11 @@ All raise FilmFailed (code "bad_film") for a file that is no readable film.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -24,6 +24,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image
 
+from storage import files
 from storage.byte_limit import Search
 from storage.errors import FilmFailed
 from storage.gif import Clip, GifInfo, encode_gif
@@ -89,8 +90,7 @@ def shrink(source: Path, target: Path, *, bytes_max: int) -> FilmInfo:
     info = probe(source)
     part, best = _part(target), target.with_name(target.name + ".best")
     if info.byte_count <= bytes_max:
-        shutil.copyfile(source, part)
-        part.replace(target)
+        files.copy(source, target)
         return info
     search = Search(excess=info.byte_count / bytes_max, sides=(info.width, info.height))
     try:
@@ -98,16 +98,16 @@ def shrink(source: Path, target: Path, *, bytes_max: int) -> FilmInfo:
             excess = _recode(source, part, crf=step.crf, sides=step.sides, frames=info.frames, bytes_max=bytes_max)
             search.learn(step, excess)
             if excess <= 1:
-                part.replace(best)
+                files.replace(part, best)
         if search.found is None:
             sentence = (
                 f"{info.duration_ms / 1000:.0f} s of film do not fit into {bytes_max / 1e6:.2g} MB in bearable quality."
             )
             raise FilmFailed(sentence, code="too_big")
-        best.replace(target)
+        files.replace(best, target)
     finally:
-        part.unlink(missing_ok=True)
-        best.unlink(missing_ok=True)
+        files.unlink(part, missing_ok=True)
+        files.unlink(best, missing_ok=True)
     smaller = None if search.found.sides == (info.width, info.height) else (info.width, info.height)
     return replace(probe(target), reduced=Reduction(crf=search.found.crf, from_sides=smaller))
 
@@ -123,9 +123,9 @@ def write_gif(source: Path, target: Path, *, width_max: int, fps_max: int, bytes
             clip = _clip(source, container, stream)
         info = encode_gif(clip, part, width_max=width_max, fps_max=fps_max, bytes_max=bytes_max)
         if info is not None:
-            part.replace(target)
+            files.replace(part, target)
     finally:
-        part.unlink(missing_ok=True)
+        files.unlink(part, missing_ok=True)
     return info
 
 
@@ -193,6 +193,7 @@ def _recode(source: Path, part: Path, *, sides: tuple[int, int], crf: int, frame
     """Write the film anew; returns its size relative to the limit, estimated where it gave up beyond it."""
     width, height = sides
     x264 = {"keyint": _KEYFRAME_EVERY}
+    files.unlink(part, missing_ok=True)  # a scanner may still read the try before: FFmpeg would not wait
     byte_count = written = 0
     with _opened(source) as (film, shown), av.open(part, "w", format="mp4", container_options=FASTSTART) as smaller:
         smaller.metadata.update({key: film.metadata[key] for key in _TAGS_KEPT if key in film.metadata})
@@ -222,9 +223,9 @@ def _save(
     width, height = sides or (None, None)
     rgb = to_rgb(frame, VideoReformatter(), width=width, height=height)
     picture: Image.Image = rgb.to_image()
-    part = _part(target)
-    picture.save(part, format="PNG" if target.suffix.lower() == ".png" else "JPEG", quality=quality)
-    part.replace(target)
+    data = BytesIO()
+    picture.save(data, format="PNG" if target.suffix.lower() == ".png" else "JPEG", quality=quality)
+    files.write_atomically(target, data.getvalue())
 
 
 def _index_in_front(path: Path) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from storage import files
 from storage.disks import disk_full, network_file_system, sync_file, sync_folder
 from storage.errors import DatabaseBusy, DatabaseRefused, DiskFull
 from storage.migrate import head, migrate, revision_of
@@ -49,13 +50,13 @@ def prepare(path: Path, sqlite: SQLite, backups: Path) -> None:
 def back_up(sqlite: SQLite, path: Path, target: Path) -> None:
     """Copy a database that may be in use. `target` appears whole or not at all, and durably. Raises DiskFull."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=UNFINISHED) as folder:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=UNFINISHED, ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / target.name
         copy.touch(mode=0o600)
         with sqlite.classified(path), closing(sqlite.connect(path)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))
         sync_file(copy)
-        copy.replace(target)
+        files.replace(copy, target)
     sync_folder(target.parent)
 
 
@@ -110,7 +111,7 @@ def _check_folder(folder: Path) -> None:
 
 def _check_writable(path: Path) -> None:
     # SQLite would open it for reading and fail at the first write.
-    with path.open("r+b"):
+    with files.patiently(lambda: path.open("r+b")):
         pass
 
 

@@ -16,6 +16,8 @@ from av.filter import Graph
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from PIL import Image, ImageChops
 
+from storage import files
+
 _CENTISECOND = Fraction(1, 100)
 _DELAY_CS_MIN = 2
 """Browsers turn shorter delays into a tenth of a second."""
@@ -135,6 +137,8 @@ def _encode(clip: Clip, target: Path | BytesIO, palette: bytes, rung: _Rung, *, 
     if isinstance(target, BytesIO):
         target.seek(0)
         target.truncate()
+    else:
+        files.unlink(target, missing_ok=True)  # a scanner may still read the try before: FFmpeg would not wait
     end_cs = clip.start_cs(clip.count)
     last_start_cs = clip.start_cs((clip.count - 1) // rung.stride * rung.stride)
     final_delay_cs = max(_DELAY_CS_MIN, end_cs - last_start_cs)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Container
 from pathlib import Path
 
+from storage import files
 from storage.backups import back_up, every, remove_unfinished
 from storage.clock import Clock
 from storage.database import BACKUP_FOLDER, Database
@@ -75,5 +75,5 @@ async def _remove_work(store: Store, folder: Path) -> None:
         except UnknownRequest:
             ended = True
         if ended:
-            await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
-    await asyncio.to_thread(shutil.rmtree, folder / "cache" / "conditioning", ignore_errors=True)
+            await asyncio.to_thread(files.remove_folder, path)
+    await asyncio.to_thread(files.remove_folder, folder / "cache" / "conditioning")

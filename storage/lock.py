@@ -9,18 +9,19 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from storage.errors import DatabaseRefused
+from storage.files import PATIENCE_FOR_LOCKS_S
 
 
 @contextmanager
 def hold(folder: Path, owner: str) -> Generator[None]:
     """Own the data folder as `owner` ("bot") until the block ends or the process dies, however it dies.
 
-    Raises DatabaseRefused at once where another process owns it.
+    Raises DatabaseRefused where another process owns it: at once, on Windows after some seconds.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{owner}.lock"
     try:
-        lock = FileLock(path).acquire(blocking=False)
+        lock = FileLock(path).acquire(timeout=PATIENCE_FOR_LOCKS_S)
     except Timeout as exc:
         raise DatabaseRefused(
             f"Another {owner} already works on the data folder {folder}: stop it, or set data.folder to another place."

@@ -16,6 +16,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from storage import files
 from storage.disks import sync_folder
 from storage.failpoints import reach
 from storage.jobs import Blob
@@ -40,7 +41,7 @@ class Media:
         """
         with path.open("rb") as source:
             blob = self._put(source, path.suffix, durable=durable)
-        path.unlink()
+        files.unlink(path)
         return blob
 
     def put_bytes(self, data: bytes, suffix: str, *, durable: bool = True) -> Blob:
@@ -86,7 +87,7 @@ class Media:
 
     def remove(self, blob: Blob) -> None:
         """Removing what is not there is no error."""
-        self.path(blob).unlink(missing_ok=True)
+        files.unlink(self.path(blob), missing_ok=True)
 
     def orphans(self, known: Container[str]) -> Iterator[Path]:
         """Files whose SHA-256 is not `known`.
@@ -104,11 +105,11 @@ class Media:
             return False
         # Looked at once more out of everybody's reach: between a look and a removal a new file may take the name.
         self._unfinished.mkdir(parents=True, exist_ok=True)
-        path.replace(aside)
+        files.replace(path, aside)
         if not _older(aside, older_than_ms):
-            aside.replace(path)
+            files.replace(aside, path)
             return False
-        aside.unlink()
+        files.unlink(aside)
         return True
 
     def sweep(self, *, older_than_ms: int) -> int:
@@ -116,7 +117,7 @@ class Media:
         count = 0
         for path in self._unfinished.glob("*"):
             if _older(path, older_than_ms):
-                path.unlink(missing_ok=True)
+                files.unlink(path, missing_ok=True)
                 count += 1
         return count
 
@@ -142,7 +143,7 @@ class Media:
             self._move_in(unfinished, blob, durable=durable)
             reach("media.kept")
         except BaseException:
-            unfinished.unlink(missing_ok=True)
+            files.unlink(unfinished, missing_ok=True)
             raise
         return blob
 
@@ -153,10 +154,12 @@ class Media:
             # Over an older copy as well: that one may have rotted, or its bytes may never have reached the disk.
             unfinished.replace(place)
         except PermissionError:
-            # Windows does not replace a file that somebody reads; a good one may stay.
-            if not self.verify(blob):
-                raise
-            unfinished.unlink()
+            # Windows does not replace a file that somebody reads, and an upload may read for minutes: a good one may
+            # stay. Anything else is tried again.
+            if self.verify(blob):
+                files.unlink(unfinished)
+            else:
+                files.replace(unfinished, place)
         reach("media.renamed")
         if durable:
             sync_folder(place.parent)

@@ -14,6 +14,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage import files
 from storage.backups import RESTORING, every, stamp
 from storage.clock import Clock
 from storage.database import BACKUP_FOLDER, FILE_NAME, Database
@@ -107,8 +108,11 @@ def _replace(folder: Path, clock: Clock, wanted: Path | None) -> _Replaced:
     path = folder / FILE_NAME
     for left in folder.glob(f"{RESTORING}*"):
         # Of one that was killed; the lock says that nobody is at work there.
-        shutil.rmtree(left, ignore_errors=True)
-    with sqlite.classified(path), tempfile.TemporaryDirectory(dir=folder, prefix=RESTORING) as temporary:
+        files.remove_folder(left)
+    with (
+        sqlite.classified(path),
+        tempfile.TemporaryDirectory(dir=folder, prefix=RESTORING, ignore_cleanup_errors=True) as temporary,
+    ):
         copy = Path(temporary) / FILE_NAME
         backup, passed_over = _choose(folder, wanted, copy, sqlite)
         gap, last_id = _gap(path, copy, sqlite, Path(temporary))
@@ -152,8 +156,8 @@ def _choose(folder: Path, wanted: Path | None, copy: Path, sqlite: SQLite) -> tu
 def _unfit(backup: Path, copy: Path, sqlite: SQLite) -> str | None:
     """Asked of a copy: opening a database may write beside it."""
     for companion in _companions(copy):
-        companion.unlink()
-    shutil.copyfile(backup, copy)
+        files.unlink(companion)
+    files.copy(backup, copy)
     reason = problem(copy, sqlite)
     return None if reason is None else reason.partition(": `flipbook restore`")[0].replace(str(copy), str(backup))
 
@@ -185,15 +189,13 @@ def _put_in_place(copy: Path, path: Path, aside: Path) -> None:
     would forget what it has promised. So there is a moment with neither, in which a bot asks for `flipbook restore`.
     """
     if companions := _companions(path):
-        neither = copy.with_name("unfinished")
-        neither.write_text(f"`flipbook restore` was interrupted: run it again. What was here lies in {aside.name}.\n")
-        sync_file(neither)
-        neither.replace(path)
+        said = f"`flipbook restore` was interrupted: run it again. What was here lies in {aside.name}.\n"
+        files.write_atomically(path, said, durable=True)
         sync_folder(path.parent)
         for companion in companions:
-            companion.unlink()
+            files.unlink(companion)
         sync_folder(path.parent)
-    copy.replace(path)
+    files.replace(copy, path)
     sync_folder(path.parent)
 
 
@@ -206,7 +208,7 @@ def _gap(old: Path, new: Path, sqlite: SQLite, temporary: Path) -> tuple[Gap, in
         return Gap(), given
     for path in (old, *_companions(old)):
         # Read from a copy: the old database stays as it was found.
-        shutil.copyfile(path, temporary / f"old-{path.name}")
+        files.copy(path, temporary / f"old-{path.name}")
     accepted: list[int] = []
     changed: list[int] = []
     last_id = given + UNKNOWN_IDS
@@ -244,7 +246,7 @@ def _put_aside(media: Media, named: set[str], aside: Path) -> int:
     for path in list(media.orphans(named)):
         target = aside / path.parent.name / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(target)
+        files.replace(path, target)
         count += 1
     return count
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from bot.chat import ChatUnavailable, Limits, Slip, View
+from storage import files
 from storage.errors import OwnerError
 from storage.jobs import JobState, Member, MessageRef, Place, Status
 
@@ -67,7 +67,7 @@ class TerminalChat:
         if view.media is not None:
             # Lossy, as progress is: a viewer may hold the last preview (Windows), or this one is already swept.
             with suppress(OSError):
-                await asyncio.to_thread(replace_file, view.media, self.preview_path(view.status))
+                await asyncio.to_thread(files.copy, view.media, self.preview_path(view.status))
         await asyncio.to_thread(self._screen.show, view)
         if view.status.state.terminal and view.status.state is not JobState.DONE:
             self._settle(Ending(status=view.status, preview=await asyncio.to_thread(self._kept_preview, view.status)))
@@ -114,7 +114,7 @@ class TerminalChat:
         if source is None:
             return None
         target = self._out / f"{file_stem(status)}{source.suffix}"
-        replace_file(source, target)
+        files.copy(source, target)
         return target
 
     def _ending(self, request_id: int) -> asyncio.Future[Ending]:
@@ -137,10 +137,3 @@ class TerminalChat:
 def file_stem(status: Status) -> str:
     """The seed in the name keeps films of an emptied data folder, whose numbers start again, apart."""
     return f"film-{status.request_id:04d}-seed-{status.params.seed}"
-
-
-def replace_file(source: Path, target: Path) -> None:
-    """Copy so that `target` is never seen half-written: a preview may be open in a viewer."""
-    part = target.with_name(f".{target.name}.part")
-    shutil.copyfile(source, part)
-    part.replace(target)

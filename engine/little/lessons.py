@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import torch
 
 from engine.plan import bucket
+from storage import files
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def save(path: Path, value: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     torch.save(value, unfinished)
-    unfinished.replace(path)
+    files.replace(unfinished, path)
 
 
 def dice(stage: str, step: int, device: torch.device) -> torch.Generator:
