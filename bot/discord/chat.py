@@ -254,7 +254,8 @@ class DiscordChat:
 
     async def _standing(self, place: Place, wanted: Collection[str], *, since_ms: int) -> MessageRef | None:
         """A message that an earlier try has posted, where its nonce may be forgotten."""
-        if self._clock.now_ms() - since_ms < NONCE_MS:
+        # What seems to lie ahead was noted before the wall clock was set back: nobody knows how old it is.
+        if 0 <= self._clock.now_ms() - since_ms < NONCE_MS:
             return None
         client = self._connected()
         channel = self.channel(place.chat_id, place.community_id)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
+from bot.throttle import Throttle
 from storage.errors import RequestRejected
 
 AT_ONCE = 2
@@ -20,10 +20,9 @@ class Pace:
     """Of one connection."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._busy: set[int] = set()
-        self._ended_s: OrderedDict[int, float] = OrderedDict()
+        self._pauses = Throttle[int](PAUSE_S, keys_max=MEMBERS_MAX, monotonic=monotonic)
 
     @asynccontextmanager
     async def turn(self, user_id: int, refusal: str) -> AsyncGenerator[None]:
@@ -31,7 +30,7 @@ class Pace:
 
         Work that is refused inside the block costs no pause.
         """
-        if user_id in self._busy or self._monotonic() - self._ended_s.get(user_id, float("-inf")) < PAUSE_S:
+        if user_id in self._busy or not self._pauses.due(user_id):
             raise RequestRejected(refusal, field="request")
         self._busy.add(user_id)
         try:
@@ -39,7 +38,4 @@ class Pace:
                 yield
         finally:
             self._busy.discard(user_id)
-        self._ended_s[user_id] = self._monotonic()
-        self._ended_s.move_to_end(user_id)
-        while len(self._ended_s) > MEMBERS_MAX:
-            self._ended_s.popitem(last=False)
+        self._pauses.begin(user_id)

@@ -22,6 +22,7 @@ from bot.discord.leftovers import remove_later
 from bot.discord.permissions import check_channel, is_moderator_in
 from bot.discord.placeholders import Placeholder
 from bot.discord.text import content
+from bot.throttle import Throttle
 from bot.wording import table
 from bot.wording.refusals import refusal
 from storage.errors import FlipbookError
@@ -30,7 +31,7 @@ from storage.jobs import JobState, Member, Status
 WISHES = {"🔁": Action.REROLL, "➕": Action.EXTEND, "❌": Action.CANCEL, "🗑": Action.DELETE, "🙈": Action.HIDE}
 VARIATION = "\ufe0f"
 """Asks for the coloured form of a sign; some clients send it, some do not."""
-REFUSALS_EVERY_MS = 3_600_000
+REFUSALS_EVERY_S = 3_600.0
 """A reaction cannot be answered in private: one short refusal for each member in this time."""
 REFUSAL_SHOWN_S = 30.0
 HANDS_MAX = 10_000
@@ -57,7 +58,7 @@ class Reactions:
         self._began = self._now()
         self._sessions: dict[int, str] = {}
         self._hands: OrderedDict[tuple[int, int, Action], _Hand] = OrderedDict()
-        self._refused_ms: OrderedDict[int, int] = OrderedDict()
+        self._refusals = Throttle[int](REFUSALS_EVERY_S, keys_max=HANDS_MAX)
 
     def session_began(self, shard_id: int) -> None:
         """A session replays its own events only: a press in another one is another press."""
@@ -141,14 +142,10 @@ class Reactions:
     async def _refuse(
         self, client: discord.Client, event: discord.RawReactionActionEvent, member: Member, error: FlipbookError
     ) -> None:
-        now_ms = self._front.clock.now_ms()
-        if now_ms - self._refused_ms.get(event.user_id, -REFUSALS_EVERY_MS) < REFUSALS_EVERY_MS:
+        if not self._refusals.take(event.user_id):
             return
-        self._refused_ms[event.user_id] = now_ms
-        while len(self._refused_ms) > HANDS_MAX:
-            self._refused_ms.popitem(last=False)
         locale = await self._front.desk.locale(member) or _locale(client, event)
-        sentence = refusal(error, locale=locale, now_ms=now_ms)
+        sentence = refusal(error, locale=locale, now_ms=self._front.clock.now_ms())
         called = discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(event.user_id)])
         try:
             with translated():

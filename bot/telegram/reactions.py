@@ -7,7 +7,6 @@ message along. Whoever reacts as the group or as a channel is nobody who could p
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 
 from telegram import MessageReactionUpdated, ReactionTypeEmoji
 
@@ -16,6 +15,7 @@ from bot.desk import Asker
 from bot.telegram.animate import origin_of
 from bot.telegram.buttons import delete
 from bot.telegram.front import PLATFORM, Front, Spot, member_of, ref
+from bot.throttle import Throttle
 from bot.wording.refusals import refusal
 from storage.errors import FlipbookError, UnknownRequest
 from storage.jobs import JobState, Status
@@ -23,7 +23,7 @@ from storage.jobs import JobState, Status
 WISHES = {"⚡": Action.REROLL, "👎": Action.DELETE, "🙈": Action.HIDE}
 STALE_S = 600
 """What was meant ten minutes ago, while the bot was away, is not what anybody waits for."""
-REFUSALS_EVERY_MS = 3_600_000
+REFUSALS_EVERY_S = 3_600.0
 MEMBERS_MAX = 5_000
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Reactions:
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        self._refused_ms: OrderedDict[str, int] = OrderedDict()
+        self._refusals = Throttle[str](REFUSALS_EVERY_S, keys_max=MEMBERS_MAX)
 
     async def changed(self, event: MessageReactionUpdated, update_id: int) -> None:
         user = event.user
@@ -86,13 +86,9 @@ class Reactions:
 
     async def _refuse(self, spot: Spot, error: FlipbookError) -> None:
         """A reaction has no answer: one sentence in private, where the member has ever written to the bot."""
-        now_ms = self._front.clock.now_ms()
-        last_ms = self._refused_ms.get(spot.member.user_id)
-        if last_ms is not None and 0 <= now_ms - last_ms < REFUSALS_EVERY_MS:
+        if not self._refusals.take(spot.member.user_id):
             return
-        self._refused_ms[spot.member.user_id] = now_ms
-        while len(self._refused_ms) > MEMBERS_MAX:
-            self._refused_ms.popitem(last=False)
+        now_ms = self._front.clock.now_ms()
         await self._front.chat.tell(spot.member, refusal(error, locale=spot.member.locale, now_ms=now_ms))
 
     def _is_stale(self, event: MessageReactionUpdated) -> bool:

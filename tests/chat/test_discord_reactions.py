@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -82,3 +83,19 @@ async def test_a_plus_goes_on_from_the_last_frame_for_its_requester(here: Site) 
     await here.settled(both_wait)
     found = [await here.status(number) for number in (2, 3)]
     assert {(status.kind, status.parent_id) for status in found} == {(RequestKind.REROLL, 1), (RequestKind.EXTEND, 1)}
+
+
+async def test_a_wall_clock_that_is_set_back_silences_no_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.discord.reactions.REFUSALS_EVERY_S", 0.0)
+    async with Discord() as kit, site(tmp_path / "data", kit) as here:
+        await here.asked()
+        film = await here.drawn()
+        here.ben.react(film, "➕")
+        first = await kit.posted(here.room, lambda message: "belongs to someone else" in message.content)
+        true_ns, day_ns = time.time_ns, 86_400 * 10**9
+        monkeypatch.setattr(time, "time_ns", lambda: true_ns() - day_ns)
+        here.ben.unreact(film, "➕")
+        here.ben.react(film, "➕")
+        await kit.posted(here.room, lambda message: "belongs to someone else" in message.content, after=first.id)
