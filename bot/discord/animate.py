@@ -14,7 +14,7 @@ import aiohttp
 import discord
 
 from bot.chat import Incoming
-from bot.discord.answers import first_answer, guarded, idem_of, member_of, place_of, ref, reply, words_of
+from bot.discord.answers import Unanswered, first_answer, guarded, idem_of, member_of, place_of, ref, reply, words_of
 from bot.discord.front import Front
 from bot.discord.leftovers import REFUSAL_SHOWN_S, remove_later, say
 from bot.discord.permissions import Interaction, check_interaction
@@ -84,8 +84,7 @@ async def animate(front: Front, interaction: Interaction, wish: Wish) -> None:
         await front.desk.check(incoming)
         front.accepting()
         status_ref = await _acknowledge(front, interaction)
-        if status_ref is not None:
-            await _accept(front, interaction, replace(incoming, status_ref=status_ref), wish)
+        await _accept(front, interaction, replace(incoming, status_ref=status_ref), wish)
 
 
 def _incoming(interaction: Interaction, wish: Wish) -> Incoming:
@@ -105,13 +104,13 @@ def _incoming(interaction: Interaction, wish: Wish) -> Incoming:
     )
 
 
-async def _acknowledge(front: Front, interaction: Interaction) -> MessageRef | None:
-    """The public placeholder; None where somebody else has answered and the answer is gone already."""
+async def _acknowledge(front: Front, interaction: Interaction) -> MessageRef:
+    """The public placeholder. Raises Unanswered where none stands."""
     channel_id = interaction.channel_id or 0
     await front.placeholders.note(_note(interaction))
     try:
         answer = await first_answer(interaction, partial(interaction.response.defer, thinking=True))
-    except discord.HTTPException:
+    except (Unanswered, discord.HTTPException):
         await front.placeholders.forget(interaction.id)
         raise
     message_id = None if answer is None else answer.message_id
@@ -119,7 +118,7 @@ async def _acknowledge(front: Front, interaction: Interaction) -> MessageRef | N
     message_id = message_id or await _original(interaction)
     if message_id is None:
         await front.placeholders.forget(interaction.id)
-        return None
+        raise Unanswered
     placeholder = ref(channel_id, message_id)
     front.chat.welcome(placeholder, interaction)
     return placeholder

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar, cast
 
 import aiohttp
 import discord
 
-from bot.discord.errors import ALREADY_ACKNOWLEDGED, INVALID_TOKEN, UNKNOWN_INTERACTION
+from bot.discord.errors import ALREADY_ACKNOWLEDGED, INVALID_TOKEN, UNKNOWN_INTERACTION, retry_after_s
 from bot.discord.permissions import Interaction
 from bot.discord.text import back, content
 from bot.wording import table
@@ -28,9 +29,22 @@ ANSWER_TRIES = 2
 TAKEN = "taken"
 """Marks an interaction whose first answer Discord has, as far as anybody can know: what follows is a second one."""
 
+ANSWER_S = 2.8
+"""Of the three seconds that Discord waits for a first answer, counted from when the bot began to give it."""
+
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+class Unanswered(Exception):
+    """Discord takes no answer to this interaction any more: its member reads that the application did not respond."""
+
+
+class Crier(Protocol):
+    """A client that can call a member in a channel, for what their interaction cannot tell them any more."""
+
+    async def call_out(self, interaction: Interaction, sentence: str) -> None: ...
 
 
 def member_of(interaction: Interaction) -> Member:
@@ -65,23 +79,48 @@ async def first_answer(interaction: Interaction, answer: Callable[[], Awaitable[
     """Give an interaction its first answer: a deferral, a form, a message. Once: see `Front.first_time`.
 
     None where Discord's word on it was lost on the way. The answer may stand all the same, and what was asked for is
-    done in any case: that it was heard is what counts. Raises discord.HTTPException where it is refused.
+    done in any case: that it was heard is what counts. Raises Unanswered where Discord takes none any more, and
+    discord.HTTPException where it is refused.
     """
+    now_s = asyncio.get_running_loop().time
+    until_s = now_s() + ANSWER_S
     for _ in range(ANSWER_TRIES):
         try:
-            given = await answer()
+            # The library waits out a rate limit of any length.
+            async with asyncio.timeout_at(until_s):
+                given = await answer()
         except discord.HTTPException as exc:
             if exc.code == ALREADY_ACKNOWLEDGED:
                 break  # by an earlier try, of the library's or of ours
-            if exc.status < 500:
+            if exc.code == UNKNOWN_INTERACTION:
+                raise Unanswered from exc
+            if exc.status == 429:
+                wait_s = retry_after_s(exc)
+                if now_s() + wait_s >= until_s:
+                    raise Unanswered from exc
+                await asyncio.sleep(wait_s)
+            elif exc.status < 500:
                 raise
             log.info("first answer lost", extra={"status": exc.status})
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
             log.info("first answer lost", extra={"kind": type(exc).__name__})
+            if now_s() >= until_s:
+                await _check_stands(interaction, exc)
+                break
         else:
             return given
     interaction.extras[TAKEN] = True
     return None
+
+
+async def _check_stands(interaction: Interaction, reason: Exception) -> None:
+    """Raises Unanswered where Discord knows of no answer, now that it takes none any more."""
+    try:
+        await interaction.original_response()
+    except discord.NotFound as exc:
+        raise Unanswered from exc
+    except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError):
+        log.info("nobody knows whether an answer stands", extra={"kind": type(reason).__name__})
 
 
 async def acknowledge(interaction: Interaction) -> None:
@@ -102,6 +141,8 @@ async def reply(interaction: Interaction, text: str, *, after: str = "", view: d
         else:
             send = interaction.response.send_message
             await first_answer(interaction, partial(send, shown, ephemeral=True, view=given))
+    except Unanswered:
+        await _call_out(interaction)
     except discord.HTTPException as exc:
         if exc.code not in TOO_LATE:
             log.warning("answer not shown", extra={"status": exc.status, "code": exc.code})
@@ -117,6 +158,8 @@ async def guarded(interaction: Interaction, clock: Clock) -> AsyncGenerator[None
     except FlipbookError as exc:
         sentence = refusal(exc, locale=interaction.locale.value, now_ms=clock.now_ms())
         await reply(interaction, sentence, after=back(exc, interaction.locale.value))
+    except Unanswered:
+        await _call_out(interaction)
     except discord.HTTPException as exc:
         if exc.code in TOO_LATE:
             log.info("interaction answered too late", extra={"code": exc.code})
@@ -126,3 +169,8 @@ async def guarded(interaction: Interaction, clock: Clock) -> AsyncGenerator[None
     except Exception:
         log.exception("interaction failed")
         await reply(interaction, words_of(interaction).discord.broken)
+
+
+async def _call_out(interaction: Interaction) -> None:
+    log.warning("interaction not answered in time", extra={"interaction": interaction.id})
+    await cast(Crier, interaction.client).call_out(interaction, words_of(interaction).discord.unanswered)

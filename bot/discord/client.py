@@ -18,7 +18,7 @@ from bot.discord.commands import FlipbookTree, add_commands
 from bot.discord.controls import OURS, ids_in
 from bot.discord.forms import EDIT_ID, FORM_ID, Offers, form_sent
 from bot.discord.front import Front
-from bot.discord.leftovers import settle_leftovers
+from bot.discord.leftovers import REFUSAL_SHOWN_S, call_out, settle_leftovers
 from bot.discord.pages import PageButton
 from bot.discord.permissions import Interaction
 from bot.discord.placeholders import Placeholder
@@ -91,6 +91,17 @@ class FlipbookClient(discord.AutoShardedClient):
         elif interaction.type is discord.InteractionType.component and not _answered(interaction, custom_id):
             log.warning("forged control refused", extra={"user": interaction.user.id})
             await reply(interaction, words_of(interaction).discord.forged)
+
+    async def call_out(self, interaction: Interaction, sentence: str) -> None:
+        """To the member of an interaction that takes no answer any more."""
+        await call_out(
+            self.front,
+            interaction.channel_id or 0,
+            interaction.user.id,
+            sentence,
+            locale=interaction.locale.value,
+            shown_s=REFUSAL_SHOWN_S,
+        )
 
     async def _form(self, interaction: Interaction, custom_id: str) -> None:
         number = custom_id.removeprefix(EDIT_ID)

@@ -31,6 +31,21 @@ SECOND_OF_IDS = 1000 << 22
 log = logging.getLogger(__name__)
 
 
+async def call_out(front: Front, channel_id: int, user_id: int, sentence: str, *, locale: str, shown_s: float) -> None:
+    """Say something to a member where everybody sees it, for a while. Raises nothing."""
+    called = discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(user_id)])
+    try:
+        with translated():
+            said = await front.chat.channel(str(channel_id)).send(
+                content(sentence, before=f"<@{user_id}> "), allowed_mentions=called
+            )
+    except (PlaceClosed, ChatUnavailable, MessageGone, discord.HTTPException) as exc:
+        log.info("member not called", extra={"reason": exc})
+        return
+    note = Placeholder(interaction_id=said.id, channel_id=channel_id, locale=locale, message_id=said.id, said=True)
+    await remove_later(front, note, shown_s)
+
+
 async def remove_later(front: Front, note: Placeholder, after_s: float) -> None:
     """Take the message away after a while; a bot that stops before does so when it starts again."""
     await front.placeholders.note(note)

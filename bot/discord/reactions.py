@@ -18,10 +18,8 @@ from bot.desk import Asker
 from bot.discord.answers import PLATFORM, place, ref
 from bot.discord.errors import translated
 from bot.discord.front import Front
-from bot.discord.leftovers import remove_later
+from bot.discord.leftovers import call_out
 from bot.discord.permissions import check_channel, is_moderator_in
-from bot.discord.placeholders import Placeholder
-from bot.discord.text import content
 from bot.throttle import Throttle
 from bot.wording import table
 from bot.wording.refusals import refusal
@@ -146,19 +144,7 @@ class Reactions:
             return
         locale = await self._front.desk.locale(member) or _locale(client, event)
         sentence = refusal(error, locale=locale, now_ms=self._front.clock.now_ms())
-        called = discord.AllowedMentions(everyone=False, roles=False, users=[discord.Object(event.user_id)])
-        try:
-            with translated():
-                said = await client.get_partial_messageable(event.channel_id).send(
-                    content(sentence, before=f"<@{event.user_id}> "), allowed_mentions=called
-                )
-        except (PlaceClosed, ChatUnavailable, MessageGone, discord.HTTPException) as exc:
-            log.info("refusal not shown", extra={"reason": exc})
-            return
-        note = Placeholder(
-            interaction_id=said.id, channel_id=event.channel_id, locale=locale, message_id=said.id, said=True
-        )
-        await remove_later(self._front, note, REFUSAL_SHOWN_S)
+        await call_out(self._front, event.channel_id, event.user_id, sentence, locale=locale, shown_s=REFUSAL_SHOWN_S)
 
     def _now(self) -> str:
         return f"{self._front.clock.now_ms():x}"

@@ -85,6 +85,8 @@ class DiscordWords:
     """A control of an earlier version."""
     broken: str
     """A mistake of ours."""
+    unanswered: str
+    """Discord took no answer to a command or a press in time; nothing was begun."""
     lost_before_accepted: str
     """The bot was killed between the acknowledgement and the commit."""
 

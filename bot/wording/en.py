@@ -186,6 +186,7 @@ TABLE = Table(
         forged="This control does not belong to this message.",
         no_longer="This command no longer exists; Discord will show the new ones shortly.",
         broken="⚠️ Something went wrong on the host. Nothing was charged; please try again.",
+        unanswered="Discord did not let me answer you in time, so nothing was done. Please ask again in a moment.",
         lost_before_accepted="🔌 The host was restarted before this was taken down. "
         "Nothing was charged; please ask once more.",
         begins="Begins {when}",

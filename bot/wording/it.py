@@ -221,6 +221,7 @@ TABLE = Table(
         forged="Questo comando non appartiene a questo messaggio.",
         no_longer="Questo comando non esiste più; fra poco Discord mostrerà quelli nuovi.",
         broken="⚠️ Qualcosa è andato storto sull'host. Nulla è stato addebitato; riprova.",
+        unanswered="Discord non mi ha lasciato risponderti in tempo, quindi non ho fatto nulla. Riprova tra poco.",
         lost_before_accepted="🔌 L'host è stato riavviato prima che la richiesta fosse annotata. "
         "Nulla è stato addebitato; chiedi di nuovo.",
         begins="Inizia {when}",

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from chatkit.discord import Abort, Broken, Discord, Interaction, Message
+from chatkit.discord import Abort, Broken, Discord, Interaction, Message, RateLimit, Refuse
 from discordkit.site import Site, site
 
 CALLBACK = ("POST", "/interactions/{interaction_id}/{interaction_token}/callback")
@@ -72,3 +72,36 @@ async def test_a_page_is_answered_once(here: Site, fault: object) -> None:
     asked = here.mia.slash(here.room, "quota")
     assert "120 s" in (await here.kit.answer(asked)).content
     assert not asked.followups
+
+
+async def test_a_rate_limit_that_leaves_time_costs_nothing_but_time(here: Site) -> None:
+    met = here.kit.faults.add(RateLimit(retry_after_s=1.0), *CALLBACK)
+    await here.asked()
+    assert met.hits == 1
+
+
+UNANSWERED = pytest.mark.parametrize(
+    "fault",
+    [RateLimit(retry_after_s=6.0), RateLimit(retry_after_s=6.0, via=False), Refuse(10062)],
+    ids=["the library waits", "the edge", "too late"],
+)
+
+
+@UNANSWERED
+async def test_a_command_that_cannot_be_answered_in_time_is_said_in_the_channel(here: Site, fault: object) -> None:
+    here.kit.faults.add(fault, *CALLBACK)
+    asked = here.ask()
+    said = await here.kit.posted(here.room, lambda message: "did not let me answer" in message.content)
+    assert said.mentions == [here.mia.user]
+    assert not asked.acknowledged
+    assert await here.work.store.queue(limit=5) == []
+    assert not list((here.work.folder / "discord-placeholders").glob(f"{asked.id}*"))
+
+
+@UNANSWERED
+async def test_so_is_a_page(here: Site, fault: object) -> None:
+    here.kit.faults.add(fault, *CALLBACK)
+    here.mia.slash(here.room, "quota")
+    said = await here.kit.posted(here.room, lambda message: "did not let me answer" in message.content)
+    assert said.mentions == [here.mia.user]
+    assert "120 s" not in said.content
