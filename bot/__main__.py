@@ -112,24 +112,24 @@ def parser() -> argparse.ArgumentParser:
     pause.add_argument(
         "--for", dest="for_ms", type=_span_ms, metavar="TIME", help="ends by itself: 2h, 90m, 1h30m; else by `resume`"
     )
-    _where(pause)
+    _which(pause)
     resume = commands.add_parser("resume", help="lend the card again after `pause`")
-    _where(resume)
+    _which(resume)
     requeue = commands.add_parser("requeue", help="queue a failed request again, for its member")
     requeue.add_argument("id", type=_number, metavar="ID", help="its number")
-    _where(requeue)
+    _which(requeue)
 
     restore = commands.add_parser("restore", help="put a backup in the place of a damaged database, which is kept")
     restore.add_argument("backup", nargs="?", type=Path, metavar="BACKUP", help="left out: the newest that is whole")
-    _where(restore)
+    _which(restore)
 
     erase = commands.add_parser("erase", help="forget a person: requests, films, names; also while the bot runs")
     erase.add_argument("platform", metavar="PLATFORM", help="discord or telegram")
     erase.add_argument("user_id", metavar="USER_ID", help="the person's number there")
-    _where(erase)
+    _which(erase)
 
     doctor = commands.add_parser("doctor", help="examine this machine, the weights and the data")
-    _where(doctor)
+    _which(doctor)
     doctor.add_argument("--model", metavar="NAME", help="examine this model instead of the configured one")
     doctor.add_argument("--json", action="store_true", help="one JSON object on standard output")
     return root
@@ -161,6 +161,17 @@ def _where(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, metavar="DIR", help="films go there (flipbook-films)")
     command.add_argument("--data", type=Path, metavar="DIR", help="queue and history (DIR/.flipbook in --out)")
     command.add_argument("--config", type=Path, metavar="FILE", help="take the engine's settings from there")
+
+
+def _which(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="the bot's configuration; else FLIPBOOK_CONFIG, else ./config.toml, else that of the bot that has run",
+    )
+    command.add_argument("--out", type=Path, metavar="DIR", help="act on the films of `try` in DIR, not on the bot's")
+    command.add_argument("--data", type=Path, metavar="DIR", help="the same by its queue and history")
 
 
 def _how(command: argparse.ArgumentParser) -> None:

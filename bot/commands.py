@@ -21,6 +21,7 @@ from bot.app import serve
 from bot.chat import Incoming
 from bot.desk import Accepted, Asker, Desk
 from bot.doctor import Check, examine
+from bot.installation import installation, leave_note
 from bot.signals import on_stop
 from bot.terminal.chat import HOME, PERSON, PLATFORM
 from bot.terminal.session import Ask, as_json, draw
@@ -32,6 +33,7 @@ from storage.database import FILE_NAME, Database
 from storage.errors import FlipbookError, RequestRejected
 from storage.jobs import JobState, Status
 from storage.logs import set_up_log
+from storage.models import model_card
 from storage.outputs import when_closed
 from storage.settings import Settings, load_settings
 from storage.store import Store
@@ -109,6 +111,7 @@ async def _past(settings: Settings, limit: int) -> list[Status]:
 def run(options: argparse.Namespace) -> int:
     settings = load_settings(options.config)
     set_up_log(settings.log.level)
+    leave_note(options.config, settings)
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
@@ -121,12 +124,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """On the configuration's own data folder where one is given, else on that of `try`."""
-    own = options.config is None or options.out is not None or options.data is not None
-    settings = _own_settings(options) if own else load_settings(options.config)
+    found = installation(options)
+    settings = found.settings
+    if options.model is not None:
+        engine = settings.engine.model_copy(update={"model": model_card(options.model).name})
+        settings = settings.model_copy(update={"engine": engine})
+    if not options.json:
+        sys.stdout.write(f"{found.line()}\n")
+        sys.stdout.flush()
     checks = asyncio.run(_examined(settings))
     if options.json:
-        report = {"checks": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in checks]}
+        told = [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in checks]
+        report = {"installation": str(settings.data.folder), "checks": told}
         sys.stdout.write(json.dumps(report) + "\n")
     else:
         grid = Table("", "Check", "Found", box=None, pad_edge=False)

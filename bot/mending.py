@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bot import exits
-from bot.terminal.settings import OUT_DEFAULT, try_settings
+from bot.installation import chosen
 from storage.clock import SystemClock
 from storage.database import FILE_NAME, Database
 from storage.errors import DatabaseRefused
@@ -18,7 +18,7 @@ from storage.keeping import scrub
 from storage.logs import set_up_log
 from storage.media import Media
 from storage.restore import Restored, restore
-from storage.settings import Settings, load_settings
+from storage.settings import Settings
 from storage.store import Store
 from storage.store.erasure import Erased
 
@@ -26,26 +26,19 @@ NUMBERS_SHOWN = 20
 
 
 def restore_backup(options: argparse.Namespace) -> int:
-    settings = settings_of(options)
+    settings = chosen(options)
     set_up_log(settings.log.level)
     _say(_of_restore(asyncio.run(restore(settings, SystemClock(), options.backup))))
     return exits.DONE
 
 
 def erase(options: argparse.Namespace) -> int:
-    settings = settings_of(options)
+    settings = chosen(options)
     set_up_log(settings.log.level)
     member = Member(platform=options.platform, user_id=options.user_id, name="")
     erased, left = asyncio.run(_erase(settings, member))
     _say(_of_erasure(erased, left))
     return exits.DONE
-
-
-def settings_of(options: argparse.Namespace) -> Settings:
-    """Of the configuration's own data folder where one is given, else of that of `try`."""
-    if options.config is not None and options.out is None and options.data is None:
-        return load_settings(options.config)
-    return try_settings(options.config, out=options.out or OUT_DEFAULT, data=options.data, model=None)
 
 
 async def _erase(settings: Settings, member: Member) -> tuple[Erased, list[Path]]:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from bot import exits
-from bot.mending import settings_of
+from bot.installation import chosen
 from storage.clock import SystemClock
 from storage.database import FILE_NAME, Database
 from storage.errors import DatabaseRefused
@@ -31,7 +31,7 @@ def pause(options: argparse.Namespace) -> int:
             held = await store.pause(for_ms=options.for_ms)
             return held, await _still_drawn(store)
 
-    held, running = asyncio.run(work(settings_of(options)))
+    held, running = asyncio.run(work(chosen(options)))
     _say(_of_pause(held, running))
     return exits.DONE if not running else exits.FAILED
 
@@ -41,7 +41,7 @@ def resume(options: argparse.Namespace) -> int:
         async with _store(settings) as store:
             return await store.resume()
 
-    ended = asyncio.run(work(settings_of(options)))
+    ended = asyncio.run(work(chosen(options)))
     _say(iter(["Films are drawn again." if ended else "There was no pause: nothing changes."]))
     return exits.DONE
 
@@ -54,7 +54,7 @@ def requeue(options: argparse.Namespace) -> int:
             status = await store.requeue(options.id)
             return f"Request {options.id} waits again, as request {status.request_id} at place {status.position}."
 
-    _say(iter([asyncio.run(work(settings_of(options)))]))
+    _say(iter([asyncio.run(work(chosen(options)))]))
     return exits.DONE
 
 
@@ -68,7 +68,7 @@ def pause_line(held: Pause) -> str:
 async def _store(settings: Settings) -> AsyncGenerator[Store]:
     folder = settings.data.folder
     if settings.data.database is None and not (folder / FILE_NAME).is_file():
-        raise DatabaseRefused(f"There is no database in {folder}: name the bot's configuration with --config.")
+        raise DatabaseRefused(f"There is no database in {folder}: no bot has run there yet.")
     async with await Database.open(folder, settings.data.database) as database:
         yield Store(database, clock=SystemClock(), queue=settings.queue, quota=settings.quota)
 

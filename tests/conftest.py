@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from storagekit.fixtures import blank, home, kind, server
 
@@ -10,3 +12,13 @@ __all__ = ["blank", "home", "kind", "server"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="crash suite: 10,000 kills instead of what a CI run affords")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Bots that tests start leave their notes here and not among those of the person who runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("XDG_STATE_HOME", "LOCALAPPDATA"):
+            patch.setenv(variable, str(tmp_path_factory.mktemp("state")))
+        patch.delenv("FLIPBOOK_CONFIG", raising=False)
+        yield

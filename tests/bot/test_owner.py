@@ -55,13 +55,15 @@ def test_pause_and_resume_work_while_a_bot_holds_the_folder(
     with hold(data, "bot"):
         assert main(["pause", "--config", config]) == 0
         said = capsys.readouterr().out.splitlines()
-        assert said[0].startswith("Paused since 2")
-        assert "until `flipbook resume`" in said[0]
-        assert said[1].startswith("No film is being drawn now.")
+        assert said[0] == f"Installation: {data} (configuration {config})."
+        assert said[1].startswith("Paused since 2")
+        assert "until `flipbook resume`" in said[1]
+        assert said[2].startswith("No film is being drawn now.")
         assert [status.paused for status in line(data)] == [True, True]
         assert main(["resume", "--config", config]) == 0
         assert main(["resume", "--config", config]) == 0
-    assert capsys.readouterr().out.splitlines() == ["Films are drawn again.", "There was no pause: nothing changes."]
+    said = capsys.readouterr().out.splitlines()
+    assert said[1::2] == ["Films are drawn again.", "There was no pause: nothing changes."]
     assert [status.paused for status in line(data)] == [False, False]
 
 
@@ -159,7 +161,7 @@ def test_a_failed_request_is_queued_again_for_its_member(
     asyncio.run(fail())
     for _ in range(2):  # asked twice, queued once
         assert main(["requeue", "1", "--config", config]) == 0
-        assert capsys.readouterr().out.startswith("Request 1 waits again, as request 3 at place ")
+        assert capsys.readouterr().out.splitlines()[1].startswith("Request 1 waits again, as request 3 at place ")
     again = next(status for status in line(data) if status.request_id == 3)
     assert (again.state, again.member.name) == (JobState.QUEUED, "mia")
     assert main(["requeue", "2", "--config", config]) == 2
