@@ -47,6 +47,8 @@ class Rule(StrEnum):
     PICTURE_LAYERS = "picture_layers"
     PICTURE_COSTLY = "picture_costly"
     PICTURES_UNREAD = "pictures_unread"
+    PICTURE_VARIANT = "picture_variant"
+    """{format}: intact, but of a kind that is rare."""
     PICTURE_DAMAGED = "picture_damaged"
     """{format}"""
     PICTURE_INVISIBLE = "picture_invisible"

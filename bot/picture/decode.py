@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 
 from PIL import Image, ImageCms, ImageStat
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
-from bot.picture.formats import ACCEPTED, MOVIES, PictureFormat, jpeg_takes_forever, sniff, webp_sides
-from bot.picture.movie import UnknownCodec, WithSound, movie_frames
+from bot.picture.formats import ACCEPTED, PictureFormat, jpeg_is_rare, jpeg_takes_forever, sniff
+from bot.picture.frames import Frame, frames_of
+from bot.picture.grey import ToBytes, grey_to_bytes
+from bot.picture.movie import UnknownCodec, WithSound
 from bot.picture.value import Picture, PictureLimits, check_weight, damaged, too_costly
 from storage.errors import RequestRejected, Rule
 
-# Opened by class: Image.open would warn or raise by limits of its own, which are global to the process.
-_OPENERS: dict[PictureFormat, Callable[[BytesIO], ImageFile]] = {
-    PictureFormat.JPEG: JpegImageFile,
-    PictureFormat.PNG: PngImageFile,
-    PictureFormat.WEBP: WebPImageFile,
-    PictureFormat.GIF: GifImageFile,
-    PictureFormat.BMP: BmpImageFile,
-    PictureFormat.TIFF: TiffImageFile,
-    PictureFormat.AVIF: AvifImageFile,
-}
-_ANIMATED = (PictureFormat.GIF, PictureFormat.PNG, PictureFormat.WEBP, PictureFormat.AVIF)
-
-_ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -49,6 +31,10 @@ _DUSK = (40, 44, 52)
 _NEARLY_WHITE = 230
 _VISIBLE = 16
 _PNG_LEVEL = 6
+_UNKNOWN_TO_DECODERS = (
+    "unsupported", "not supported", "not available", "not implemented", "cannot handle", "no codec",
+    "unknown pixel mode", "unknown compression",
+)  # fmt: skip
 
 
 def read_picture(data: bytes, limits: PictureLimits, field: str = "picture") -> Picture:
@@ -61,12 +47,10 @@ def read_picture(data: bytes, limits: PictureLimits, field: str = "picture") -> 
     for a light page. What is itself nearly white is put on dark grey instead.
     """
     kind = _accepted(data, limits, field)
-    if kind is PictureFormat.WEBP and (sides := webp_sides(data)):
-        _check_sides(*sides, limits, field)
-    if kind is PictureFormat.JPEG and jpeg_takes_forever(data):
-        sentence = "The JPEG is built of far too many layers; please save it anew."
-        raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_LAYERS)
     try:
+        if kind is PictureFormat.JPEG and jpeg_takes_forever(data):
+            sentence = "The JPEG is built of far too many layers; please save it anew."
+            raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_LAYERS)
         return _read(kind, data, limits, field)
     except RequestRejected:
         raise
@@ -79,7 +63,19 @@ def read_picture(data: bytes, limits: PictureLimits, field: str = "picture") -> 
     except UnknownCodec as exc:
         raise _no_picture("a video of a kind that is not known here", field) from exc
     except Exception as exc:
+        if _is_variant(kind, data, exc):
+            sentence = f"This kind of {kind.value} file cannot be read here; please save it anew as JPEG or PNG."
+            figures = {"format": kind.value}
+            raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_VARIANT, figures=figures) from exc
         raise damaged(kind.value, field) from exc
+
+
+def _is_variant(kind: PictureFormat, data: bytes, error: Exception) -> bool:
+    """Whether a decoder gave up over what it does not know, not over damage."""
+    if kind is PictureFormat.JPEG and jpeg_is_rare(data):
+        return True
+    said = str(error).lower()
+    return isinstance(error, NotImplementedError) or any(words in said for words in _UNKNOWN_TO_DECODERS)
 
 
 def _accepted(data: bytes, limits: PictureLimits, field: str) -> PictureFormat:
@@ -113,45 +109,35 @@ def _check_sides(width: int, height: int, limits: PictureLimits, field: str) -> 
 
 
 def _read(kind: PictureFormat, data: bytes, limits: PictureLimits, field: str) -> Picture:
-    if kind in MOVIES:
-        check_sides = partial(_check_sides, limits=limits, field=field)
-        for frame in movie_frames(kind, data, check_sides):
-            return _finished(frame, limits, field, animated=True)
-        raise damaged(kind.value, field)
-    image = _OPENERS[kind](BytesIO(data))
-    _check_sides(*image.size, limits, field)
-    if kind is PictureFormat.JPEG:  # the decoder itself can halve: less memory, and better than skipping pixels
-        image.draft(None, (2 * limits.side_kept_max, 2 * limits.side_kept_max))
-    animated = kind in _ANIMATED and bool(getattr(image, "is_animated", False))
-    image.seek(0)
-    image.load()
-    return _finished(image, limits, field, animated=animated)
+    check_sides = partial(_check_sides, limits=limits, field=field)
+    for frame in frames_of(kind, data, check_sides, side_wanted=2 * limits.side_kept_max):
+        shows = _Transparency.of(frame.image)
+        if kind is PictureFormat.BMP and shows.nothing:
+            # Writers that know no transparency leave its byte zero.
+            return _finished(replace(frame, image=frame.image.convert("RGB")), None, limits)
+        if not shows.nothing:
+            return _finished(frame, shows.paper, limits)
+    sentence = "The picture is completely transparent: there is nothing to animate."
+    raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_INVISIBLE)
 
 
-def _finished(image: Image.Image, limits: PictureLimits, field: str, *, animated: bool) -> Picture:
-    orientation = _orientation(image)
+def _finished(frame: Frame, paper: tuple[int, int, int] | None, limits: PictureLimits) -> Picture:
+    image = frame.image
     sides, kept = _sides_kept(image.size, limits)
     # Whole factors first, the rest by LANCZOS: from at least 1.5 times the sides nobody sees the difference.
     factor = max(1, int(min(image.width / sides[0], image.height / sides[1]) / 1.5))
-    small = _in_srgb(image, paper=_paper(image, field), factor=factor)
+    small = _in_srgb(frame, paper=paper, factor=factor)
     image.close()
     fitted = small.resize(sides, Image.Resampling.LANCZOS) if small.size != sides else small
     if kept != sides:
         left, top = (sides[0] - kept[0]) // 2, (sides[1] - kept[1]) // 2
         fitted = fitted.crop((left, top, left + kept[0], top + kept[1]))
-    if orientation in _UPRIGHT:
-        fitted = fitted.transpose(_UPRIGHT[orientation])
+    if frame.orientation in _UPRIGHT:
+        fitted = fitted.transpose(_UPRIGHT[frame.orientation])
     fitted.info.clear()
     out = BytesIO()
     fitted.save(out, "PNG", compress_level=_PNG_LEVEL)
-    return Picture(png=out.getvalue(), width=fitted.width, height=fitted.height, animated=animated)
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # damaged notes about a picture do not damage the picture
-        return 1
+    return Picture(png=out.getvalue(), width=fitted.width, height=fitted.height, animated=frame.animated)
 
 
 def _sides_kept(size: tuple[int, int], limits: PictureLimits) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -165,16 +151,17 @@ def _sides_kept(size: tuple[int, int], limits: PictureLimits) -> tuple[tuple[int
     return (width, height), (min(width, limits.side_kept_max), min(height, limits.side_kept_max))
 
 
-def _in_srgb(image: Image.Image, *, paper: tuple[int, int, int] | None, factor: int) -> Image.Image:
+def _in_srgb(frame: Frame, *, paper: tuple[int, int, int] | None, factor: int) -> Image.Image:
     """RGB in sRGB on that paper, `factor` times smaller, made in bands: it never takes the full size twice over.
 
     paper: None where nothing is transparent.
     """
-    scale = _scale_to_bytes(image)
-    convert = _profile_converter(image, alpha=paper is not None, scale=scale)
+    image = frame.image
+    grey = grey_to_bytes(image)
+    convert = _profile_converter(frame, alpha=paper is not None, grey=grey)
     result = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
     for top, band in _bands(image, factor):
-        small = convert(_in_bytes(band, alpha=paper is not None, scale=scale))
+        small = convert(_in_bytes(band, alpha=paper is not None, grey=grey))
         if paper is not None:
             flat = Image.new("RGBA", small.size, paper)
             flat.alpha_composite(small)
@@ -190,42 +177,37 @@ def _bands(image: Image.Image, factor: int = 1) -> Iterator[tuple[int, Image.Ima
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
-def _paper(image: Image.Image, field: str) -> tuple[int, int, int] | None:
-    """What shows through: white, dark grey under what is nearly white itself, None where nothing is transparent."""
-    if not image.has_transparency_data:
-        return None
-    seen = brightness = 0.0
-    for _, band in _bands(image):
-        full = band.convert("RGBA")
-        mask = full.getchannel("A").point([0] * _VISIBLE + [255] * (256 - _VISIBLE))
-        if mask.getbbox():
-            visible = ImageStat.Stat(full.convert("L"), mask)
-            seen += visible.count[0]
-            brightness += visible.sum[0]
-    if not seen:
-        sentence = "The picture is completely transparent: there is nothing to animate."
-        raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_INVISIBLE)
-    transparent = seen < image.width * image.height
-    return _DUSK if transparent and brightness / seen > _NEARLY_WHITE else _WHITE
+@dataclass(frozen=True, slots=True)
+class _Transparency:
+    """What shows through a picture."""
+
+    paper: tuple[int, int, int] | None
+    """White, dark grey under what is nearly white itself, None where nothing is transparent."""
+    nothing: bool = False
+    """There is nothing to see at all."""
+
+    @classmethod
+    def of(cls, image: Image.Image) -> _Transparency:
+        if not image.has_transparency_data:
+            return cls(None)
+        seen = brightness = 0.0
+        for _, band in _bands(image):
+            full = band.convert("RGBA")
+            mask = full.getchannel("A").point([0] * _VISIBLE + [255] * (256 - _VISIBLE))
+            if mask.getbbox():
+                visible = ImageStat.Stat(full.convert("L"), mask)
+                seen += visible.count[0]
+                brightness += visible.sum[0]
+        if not seen:
+            return cls(_WHITE, nothing=True)
+        transparent = seen < image.width * image.height
+        return cls(_DUSK if transparent and brightness / seen > _NEARLY_WHITE else _WHITE)
 
 
-def _scale_to_bytes(image: Image.Image) -> float | None:
-    """What one step of a deep grey picture is worth in 256ths; None for pictures of 8 bits."""
-    if image.mode.startswith("I;16"):
-        return 255 / 65535
-    if image.mode not in ("I", "F"):
-        return None
-    top = image.getextrema()[1]
-    assert isinstance(top, int | float)
-    # The file does not say what white is: the least usual range that holds everything.
-    white = next((white for white in (1.0, 255.0, 65535.0) if top <= white and (image.mode == "F" or white > 1)), top)
-    return 255 / white
-
-
-def _in_bytes(band: Image.Image, *, alpha: bool, scale: float | None) -> Image.Image:
+def _in_bytes(band: Image.Image, *, alpha: bool, grey: ToBytes | None) -> Image.Image:
     """8 bits per channel, in a mode that profiles speak of: L, RGB, RGBA or CMYK."""
-    if scale is not None:
-        return band.point(lambda value: value * scale + 0.5).convert("L")
+    if grey is not None:
+        return grey(band)
     if alpha:
         return band.convert("RGBA")
     if band.mode in ("L", "RGB", "CMYK"):
@@ -233,20 +215,21 @@ def _in_bytes(band: Image.Image, *, alpha: bool, scale: float | None) -> Image.I
     return band.convert("L" if band.mode == "1" else "RGB")
 
 
-def _profile_converter(image: Image.Image, *, alpha: bool, scale: float | None) -> Callable[[Image.Image], Image.Image]:
-    """How bands of this picture come to sRGB: by the profile it carries where that is sound, else by convention."""
+def _profile_converter(frame: Frame, *, alpha: bool, grey: ToBytes | None) -> Callable[[Image.Image], Image.Image]:
+    """How bands of this picture come to sRGB: by its profile where that is sound, else by convention."""
 
     def by_convention(band: Image.Image) -> Image.Image:
         return band if band.mode == "RGBA" else band.convert("RGB")
 
-    profile = image.info.get("icc_profile")
-    if not isinstance(profile, bytes):
+    if frame.profile is None:
         return by_convention
-    mode = _in_bytes(image.crop((0, 0, 1, 1)), alpha=alpha, scale=scale).mode
-    colours = "RGB" if mode == "RGBA" else mode
+    mode = _in_bytes(frame.image.crop((0, 0, 1, 1)), alpha=alpha, grey=grey).mode
     try:
+        profile = ImageCms.ImageCmsProfile(BytesIO(frame.profile))
+        # A profile made of gamma or code points is one of colours, also for grey.
+        colours = "RGB" if mode in ("L", "RGBA") and frame.profile[16:20] == b"RGB " else mode
         srgb: ImageCms.ImageCmsProfile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))  # pyright: ignore
-        transform = ImageCms.buildTransform(ImageCms.ImageCmsProfile(BytesIO(profile)), srgb, colours, "RGB")
+        transform = ImageCms.buildTransform(profile, srgb, colours, "RGB")
     except (ImageCms.PyCMSError, OSError):  # damaged, or of another colour space than the pixels
         return by_convention
 

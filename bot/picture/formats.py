@@ -28,6 +28,8 @@ UNKNOWN = "a file of a kind that is not known here"
 
 _JPEG_SCANS_MAX = 100
 _JPEG_SEGMENTS_MAX = 10_000
+_JPEG_FILL_MAX = 1_000
+"""Bytes between segments, which Pillow passes over one by one."""
 _JPEG_STOPS_MAX = 1_000_000
 """Bytes of 255 that are looked at: 20 MB of a photo have some 80,000 of them."""
 
@@ -103,13 +105,17 @@ def jpeg_takes_forever(data: bytes) -> bool:
     """Is this a JPEG of thousands of tiny scans, each of which costs a pass over the whole picture?
 
     Cameras write one scan, web pictures about ten. Looks at so many bytes and no more, then says no.
+    Raises ValueError where it is filled up instead of going on.
     """
-    place, scans, segments = 2, 0, 0
+    place, scans, segments, filled = 2, 0, 0, 0
     for _ in range(_JPEG_STOPS_MAX):
         place = data.find(b"\xff", place) + 1
         marker = data[place] if 0 < place < len(data) else 0xD9
         if marker == 0xD9:  # end of image; what phones append after it is not decoded
             return False
+        filled += marker == 0xFF
+        if filled > _JPEG_FILL_MAX and not scans:
+            raise ValueError("endless fill")
         if marker in (0x00, 0xFF) or 0xD0 <= marker <= 0xD7:  # inside a scan, or filled up
             continue
         segments += 1
@@ -117,6 +123,19 @@ def jpeg_takes_forever(data: bytes) -> bool:
         if scans > _JPEG_SCANS_MAX or segments > _JPEG_SEGMENTS_MAX:
             return True
         place += 1 + int.from_bytes(data[place + 1 : place + 3])
+    return False
+
+
+def jpeg_is_rare(data: bytes) -> bool:
+    """Lossless, hierarchical or of 12 bits: intact, and nothing here decodes it."""
+    place = 2
+    for _ in range(_JPEG_SEGMENTS_MAX):
+        if data[place : place + 1] != b"\xff" or len(data) < place + 5:
+            return False
+        marker = data[place + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return marker not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA) or data[place + 4] != 8
+        place += 1 if marker == 0xFF else 2 + int.from_bytes(data[place + 2 : place + 4])
     return False
 
 

@@ -8,6 +8,7 @@ from io import BytesIO
 import av
 from PIL import Image
 
+from bot.picture.colour import Cicp, profile_of_cicp
 from bot.picture.formats import PictureFormat
 
 FRAMES_MAX = 50
@@ -67,4 +68,9 @@ def _picture(frame: av.VideoFrame) -> Image.Image:
     mode, form = ("RGBA", "rgba") if frame.format.name.startswith("yuva") else ("RGB", "rgb24")
     plane = frame.reformat(format=form).planes[0]
     image = Image.frombytes(mode, (frame.width, frame.height), bytes(plane), "raw", mode, plane.line_size, 1)
-    return image.rotate(frame.rotation, expand=True) if frame.rotation % 90 == 0 and frame.rotation else image
+    if frame.rotation and frame.rotation % 90 == 0:
+        image = image.rotate(frame.rotation, expand=True)
+    profile = profile_of_cicp(Cicp(int(frame.color_primaries), int(frame.color_trc)))
+    if profile is not None:
+        image.info["icc_profile"] = profile
+    return image

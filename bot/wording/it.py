@@ -132,6 +132,7 @@ TABLE = Table(
         "picture_costly": "Aprire questa immagine richiede troppo tempo o troppa memoria; salvala di nuovo "
         "come JPEG o PNG.",
         "pictures_unread": "In questo momento l'host non può leggere immagini; riprova fra qualche minuto.",
+        "picture_variant": "Questo tipo di file {format} qui non si può leggere; salvalo di nuovo come JPEG o PNG.",
         "picture_damaged": "Il file {format} è danneggiato o incompleto; mandalo ancora, o salvalo di nuovo.",
         "picture_invisible": "L'immagine è del tutto trasparente: non c'è nulla da animare.",
     },

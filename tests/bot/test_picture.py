@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from botkit.movies import movie
+from botkit.movies import PLAIN, movie
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
@@ -210,7 +210,7 @@ def test_of_an_animation_the_first_frame_is_taken_and_said(kind: str) -> None:
      ("webm", "libvpx-vp9"), ("matroska", "libx264")],
 )  # fmt: skip
 def test_a_silent_film_gives_its_first_frame(container: str, codec: str) -> None:
-    picture = read_picture(movie(container, codec, frames=(quarters(), Image.new("RGB", (96, 64), RED))), LIMITS)
+    picture = read_picture(movie(container, codec, frames=(quarters(), *PLAIN)), LIMITS)
 
     assert (picture.width, picture.height, picture.animated) == (96, 64, True)
     assert all(near(a, b) for a, b in zip(corners(picture), (RED, GREEN, BLUE, YELLOW), strict=True))

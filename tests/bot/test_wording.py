@@ -236,6 +236,7 @@ FIGURES: dict[Rule, dict[str, Figure]] = {
     Rule.PICTURE_LAYERS: {},
     Rule.PICTURE_COSTLY: {},
     Rule.PICTURES_UNREAD: {},
+    Rule.PICTURE_VARIANT: {"format": "TIFF"},
     Rule.PICTURE_DAMAGED: {"format": "PNG"},
     Rule.PICTURE_INVISIBLE: {},
 }
