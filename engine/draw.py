@@ -28,6 +28,7 @@ from storage import files
 from storage.errors import FilmFailed
 from storage.failpoints import reach
 from storage.film import poster, write_gif
+from storage.h264 import REVISION
 from storage.jobs import Blob, Job, Phase, Progress, Result, Section
 from storage.media import Media
 from storage.settings import Settings
@@ -94,9 +95,10 @@ class Drawing:
         weights = models.backbone_identity(params.schedule)
         film = film_identity(plan, conditioning, weights, seed=params.seed, guidance=guidance)
         crf = self._settings.film.crf
-        # Named by all that decides the frames: what an earlier attempt wrote with other weights is not taken for these.
+        # Named by all that decides the frames: what an earlier attempt wrote with other weights, or an older Flipbook
+        # in another way, is not taken for these.
         segments = SegmentStore(
-            self._folder / f"segments-{film[:16]}-{crf}",
+            self._folder / f"segments-{film[:16]}-{crf}-{REVISION}",
             frames=plan.frames,
             width=plan.width,
             height=plan.height,

@@ -24,6 +24,7 @@ from storage.disks import sync_file
 from storage.errors import FilmFailed
 from storage.h264 import FASTSTART, add_h264_stream, to_yuv
 from storage.jobs import FPS
+from storage.mark import MP4_BOX
 
 Frames = npt.NDArray[np.uint8]
 """(T, H, W, 3), sRGB."""
@@ -130,6 +131,7 @@ class SegmentStore:
                         packet.pts, packet.dts, packet.duration = first_frame + pts, place - delay, 1
                         film.mux(packet)
                         place += 1
+        files.append(part, MP4_BOX)
         files.replace(part, target)
 
     def _path(self, first_frame: int, count: int) -> Path:

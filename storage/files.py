@@ -90,6 +90,12 @@ def write_atomically(path: Path, content: bytes | str, *, durable: bool = False)
         raise
 
 
+def append(path: Path, data: bytes) -> None:
+    """Write behind what a file holds. Raises OSError."""
+    with patiently(lambda: path.open("ab")) as file:
+        file.write(data)
+
+
 def copy(source: Path, target: Path) -> None:
     """A copy that appears under its name only when it is whole: a viewer may have an older one open. Raises OSError."""
     part = _part(target)

@@ -29,6 +29,7 @@ from storage.byte_limit import Search
 from storage.errors import FilmFailed
 from storage.gif import Clip, GifInfo, encode_gif
 from storage.h264 import FASTSTART, add_h264_stream, to_rgb, to_yuv
+from storage.mark import MP4_BOX
 
 _KEYFRAME_EVERY = 36
 _THUMBNAIL_SIDE = 320
@@ -211,6 +212,7 @@ def _recode(source: Path, part: Path, *, sides: tuple[int, int], crf: int, frame
             if byte_count > bytes_max and written >= _KEYFRAME_EVERY and written % _KEYFRAME_EVERY == 0:
                 return byte_count / bytes_max * frames / written
         smaller.mux(stream.encode(None))
+    files.append(part, MP4_BOX)
     return part.stat().st_size / bytes_max
 
 

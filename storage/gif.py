@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +16,7 @@ from av.filter import Graph
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from PIL import Image, ImageChops
 
-from storage import files
+from storage import files, mark
 
 _CENTISECOND = Fraction(1, 100)
 _DELAY_CS_MIN = 2
@@ -77,16 +77,31 @@ def encode_gif(clip: Clip, target: Path | BytesIO, *, width_max: int, fps_max: i
     An abandoned attempt leaves bytes in `target`: hand in a file of your own and keep it only on success.
     """
     palette = _palette(clip)
+    bytes_max -= mark.GIF_BYTES
     rungs = _ladder(clip, width_max=width_max, fps_max=fps_max)
     while rungs:
         rung = rungs.pop(0)
         outcome = _encode(clip, target, palette, rung, bytes_max=bytes_max)
         if isinstance(outcome, GifInfo):
-            return outcome
+            return _mark(target, outcome)
         # The attempt reached the limit `outcome` of the way through the film: pass over rungs that cannot fit.
         affordable = rung.cost * outcome * _SHARE_OF_LIMIT
         rungs = [other for other in rungs if other.cost <= affordable] or rungs[-1:]
     return None
+
+
+def _mark(target: Path | BytesIO, info: GifInfo) -> GifInfo:
+    if isinstance(target, BytesIO):
+        plain = BytesIO(target.getvalue())
+        target.seek(0)
+        mark.mark_gif(plain, target)
+    else:
+        plain = target.with_name(target.name + ".plain")
+        files.replace(target, plain)
+        with plain.open("rb") as source, files.patiently(lambda: target.open("wb")) as marked:
+            mark.mark_gif(source, marked)
+        files.unlink(plain)
+    return replace(info, byte_count=info.byte_count + mark.GIF_BYTES)
 
 
 def _ladder(clip: Clip, *, width_max: int, fps_max: int) -> list[_Rung]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import av
 import numpy as np
@@ -108,6 +110,84 @@ def test_film_is_what_every_player_takes(tmp_path: Path) -> None:
     assert [pts for (pts, _), packet in zip(ticks, packets, strict=True) if packet.is_keyframe] == [0, 37, 73]
     head = film.read_bytes()
     assert 0 < head.index(b"moov") < head.index(b"mdat")
+
+
+HIGH_LEVELS = {31: (17.5e6, 17.5e6), 40: (25e6, 31.25e6)}
+"""Bits a second and of buffer, by level_idc. Source: ITU-T H.264, table A-1, High profile."""
+
+
+def noise_film(folder: Path, sides: tuple[int, int], counts: list[int]) -> Path:
+    """Each part is hard in another way: noise throughout, or still until its last frames."""
+    chance = np.random.default_rng(1)
+    width, height = sides
+    store = SegmentStore(folder, frames=sum(counts), width=width, height=height, crf=16)
+    first = 0
+    for place, count in enumerate(counts):
+        frames = chance.integers(0, 256, (count, height, width, 3), np.uint8)
+        if place % 2:
+            frames[: count // 2] = 128
+        store.write_segment(first, frames)
+        first += count
+    store.join(folder / "film.mp4", TAGS)
+    return folder / "film.mp4"
+
+
+def rate_excess(sizes: list[int], *, bits_per_s: float, buffer_bits: float) -> float:
+    """By how much the fullest buffer is fuller than it may be: over every run of frames, bits less what flows off."""
+    fullness = fullest = 0.0
+    for size in sizes:
+        fullness += 8 * size
+        fullest = max(fullest, fullness)
+        fullness = max(0.0, fullness - bits_per_s / 30)
+    return fullest / buffer_bits
+
+
+@pytest.mark.parametrize(
+    ("sides", "counts", "level"), [((512, 384), [4, 36, 36], 31), ((1280, 832), [6], 40)], ids=["small", "large"]
+)
+def test_noise_keeps_the_rate_of_the_level_that_the_film_names(
+    tmp_path: Path, sides: tuple[int, int], counts: list[int], level: int
+) -> None:
+    film = noise_film(tmp_path, sides, counts)
+    with av.open(film) as container:
+        stream = container.streams.video[0]
+        header = stream.codec_context.extradata
+        sizes = [packet.size for packet in container.demux(stream) if packet.size]
+    assert header is not None
+    # Of avcC: version, profile, compatibility, level.
+    assert (header[1], header[3]) == (100, level)
+    bits_per_s, buffer_bits = HIGH_LEVELS[level]
+    assert 8 * sum(sizes) * 30 / len(sizes) > 0.4 * bits_per_s, "too easy a film to show anything"
+    assert rate_excess(sizes, bits_per_s=bits_per_s, buffer_bits=buffer_bits) <= 1
+    assert len(decoded(film)) == sum(counts)
+
+
+def test_the_same_noise_gives_the_same_bytes_at_the_rate_limit(tmp_path: Path) -> None:
+    films = [noise_film(tmp_path / name, (512, 384), [8, 8]) for name in ("a", "b")]
+    assert films[0].read_bytes() == films[1].read_bytes()
+
+
+def test_a_program_can_read_that_the_film_was_drawn_by_a_machine(tmp_path: Path) -> None:
+    film = write_film(tmp_path, runs(2))
+    boxes = dict(top_boxes(film.read_bytes()))
+    assert list(boxes) == [b"ftyp", b"moov", b"free", b"mdat", b"uuid"]
+    identifier, packet = boxes[b"uuid"][:16], boxes[b"uuid"][16:]
+    assert identifier.hex() == "be7acfcb97a942e89c71999491e3afac"
+    source = ElementTree.fromstring(packet.decode("utf-8")).find(
+        ".//{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
+    )
+    assert source is not None
+    assert source.text == "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+
+
+def top_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    place = 0
+    while place < len(data):
+        length, name = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
+        assert length >= 8
+        yield name, data[place + 8 : place + length]
+        place += length
+    assert place == len(data)
 
 
 def test_colours_survive(tmp_path: Path) -> None:

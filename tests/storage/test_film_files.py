@@ -16,7 +16,8 @@ from PIL import Image
 
 from storage.errors import FilmFailed
 from storage.film import last_frame, poster, probe, shrink, thumbnail, write_gif
-from storage.h264 import FASTSTART, add_h264_stream, to_rgb, to_yuv
+from storage.h264 import FASTSTART, Level, add_h264_stream, level_for, to_rgb, to_yuv
+from storage.mark import MP4_BOX, SOURCE_TYPE
 
 
 def write_film(
@@ -308,6 +309,47 @@ def test_a_gif_gives_up_size_and_rate_to_meet_its_limit(grainy: Path, tmp_path: 
 def test_no_gif_is_better_than_an_unbearable_one(grainy: Path, tmp_path: Path) -> None:
     assert write_gif(grainy, tmp_path / "film.gif", width_max=320, fps_max=12, bytes_max=40_000) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_programs_and_people_can_read_that_a_gif_was_drawn_by_a_machine(film: Path, tmp_path: Path) -> None:
+    path = tmp_path / "film.gif"
+    info = write_gif(film, path, width_max=96, fps_max=10, bytes_max=10**6)
+    assert info is not None
+    assert info.byte_count == path.stat().st_size
+    with Image.open(path) as image:
+        assert image.info["comment"] == b"AI-generated. Made with Flipbook."
+        assert image.n_frames == info.frames
+        assert image.info["loop"] == 0
+    packet = path.read_bytes().partition(b"\x21\xff\x0bXMP DataXMP")[2].partition(b"<?xpacket end=")[0]
+    assert f"<Iptc4xmpExt:DigitalSourceType>{SOURCE_TYPE}<".encode() in packet
+    with av.open(path) as again:
+        assert sum(1 for _ in again.decode(video=0)) == info.frames
+
+
+def test_a_gif_with_its_mark_keeps_the_limit(grainy: Path, tmp_path: Path) -> None:
+    whole = write_gif(grainy, tmp_path / "a.gif", width_max=96, fps_max=12, bytes_max=10**7)
+    assert whole is not None
+    smaller = write_gif(grainy, tmp_path / "b.gif", width_max=96, fps_max=12, bytes_max=whole.byte_count - 1)
+    assert smaller is None or smaller.byte_count < whole.byte_count
+
+
+def test_a_smaller_copy_keeps_the_mark_and_the_level(grainy: Path, tmp_path: Path) -> None:
+    shrink(grainy, tmp_path / "small.mp4", bytes_max=grainy.stat().st_size // 3)
+    assert (tmp_path / "small.mp4").read_bytes().endswith(MP4_BOX)
+    with av.open(tmp_path / "small.mp4") as small:
+        header = small.streams.video[0].codec_context.extradata
+    assert header is not None
+    assert header[3] == 31
+
+
+@pytest.mark.parametrize(
+    "level", [level_for(width=side, height=side, rate=Fraction(30)) for side in (64, 900, 1300, 4000)]
+)
+def test_parts_in_a_row_keep_the_level(level: Level) -> None:
+    rate, buffer = level.vbv
+    assert 0.6 * level.kbit_per_s < rate
+    assert 1.2 * rate + buffer <= 1.2 * level.kbit_per_s
+    assert 3 * buffer <= level.buffer_kbit
 
 
 def test_a_still_film_costs_a_still_picture(tmp_path: Path) -> None:
