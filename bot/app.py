@@ -8,7 +8,7 @@ import os
 import random
 import secrets
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,10 @@ from bot.picture.readers import Readers
 from bot.platforms import platforms
 from bot.relay import Relay
 from bot.supervisor import Patience, Supervisor, engine_command
-from bot.upkeep import upkeep
+from bot.upkeep import Chore, upkeep
 from storage.clock import Clock
 from storage.database import Database
-from storage.errors import EngineLost, SettingsError
+from storage.errors import SettingsError
 from storage.files import write_atomically
 from storage.lock import hold
 from storage.media import Media
@@ -83,8 +83,9 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncGenerator[House]:
 class Work:
     """The tasks of a running bot."""
 
-    def __init__(self, supervisor: Supervisor, relay: Relay) -> None:
+    def __init__(self, supervisor: Supervisor, relay: Relay, chores: Sequence[Chore] = ()) -> None:
         self._supervisor = supervisor
+        self.chores = chores
         self._relay = relay
         self.engine = asyncio.create_task(supervisor.run(), name="engine")
         self.relay = asyncio.create_task(_keep_relaying(relay), name="relay")
@@ -125,13 +126,14 @@ async def at_work(house: House, chats: Mapping[str, Chat], patience: Patience) -
         engine_command(settings_path),
         names=lambda: f"engine-{secrets.token_hex(4)}",
         on_death=house.store.engine_died,
+        on_down=house.store.engine_down,
         is_lost=house.store.lost,
         log_path=folder / ENGINE_LOG,
         environment=os.environ,
         patience=patience,
     )
-    with upkeep(house.store, house.database, house.media, house.clock, house.settings):
-        work = Work(supervisor, Relay(house.store, house.media, chats))
+    async with upkeep(house.store, house.database, house.media, house.clock, house.settings) as chores:
+        work = Work(supervisor, Relay(house.store, house.media, chats), chores)
         try:
             yield work
         finally:
@@ -141,7 +143,8 @@ async def at_work(house: House, chats: Mapping[str, Chat], patience: Patience) -
 async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """`flipbook run`: everything that the settings name, until `stop`.
 
-    A platform that fails or an engine that only its owner can mend is said and logged; the rest goes on.
+    A platform that fails or an engine that only its owner can mend is said and logged; the rest goes on, and both
+    are tried again.
     """
     async with open_house(settings, clock) as house:
         if await house.store.paused() is not None:
@@ -152,7 +155,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
         async with platforms(house.desk, settings, chats), at_work(house, chats, patience) as work:
             work.engine.add_done_callback(_say_engine_lost)
             stopped = asyncio.create_task(stop.wait())
-            # The engine may be lost and the bot still take requests and answer; without a relay it is mute.
+            # Without an engine the bot still takes requests and answers; without a relay it is mute.
             await asyncio.wait((stopped, work.relay), return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
             house.desk.close()
@@ -206,7 +209,5 @@ def _say_engine_lost(engine: asyncio.Task[None]) -> None:
     if engine.cancelled():
         return
     error = engine.exception()
-    if isinstance(error, EngineLost):
-        log.error("no film is drawn until this is mended and the bot started again", extra={"reason": error})
-    elif error is not None:
+    if error is not None:
         log.error("engine supervision failed", exc_info=error)

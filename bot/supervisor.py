@@ -13,17 +13,20 @@ from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from storage.errors import EngineLost
+from storage.errors import DatabaseTrouble, EngineLost
+from storage.outage import Repeats
 from storage.settings import SECRET_VARIABLES
 
 EXIT_OWNER = 78
-"""The engine's exit code where its owner must act (EX_CONFIG of sysexits.h); starting again would not help."""
+"""The engine's exit code where its owner must act (EX_CONFIG of sysexits.h); it is looked at again after a while."""
 EXIT_PAUSED = 77
 """The engine's exit code where its owner pauses: it has given its film back and, by ending, the card's memory."""
 ENGINE = (sys.executable, "-P", "-m", "engine")
 """-P: a folder named "engine" where the owner happens to stand must not be taken for ours."""
 LOG_BYTES_MAX = 2_000_000
 LOGS_KEPT = 2
+DOWN_DEATHS = 2
+"""After so many in a row, without a healthy minute between them, members are told that the engine is down."""
 LINE_BYTES_MAX = 8_192
 """Of one line of the child's output: a progress bar may never end its line."""
 TAIL_LINES = 12
@@ -40,6 +43,8 @@ class Patience:
     restart_min_s: float = 1.0
     restart_max_s: float = 300.0
     """The wait between two starts doubles from the first to the second."""
+    owner_s: float = 120.0
+    """Before an engine that only its owner can help is started again: weights may be there by then, a card free."""
     healthy_s: float = 60.0
     """An engine that lived this long has earned a fresh back-off."""
     stop_s: float = 30.0
@@ -63,6 +68,7 @@ class Supervisor:
         *,
         names: Callable[[], str],
         on_death: Callable[[str], Awaitable[object]],
+        on_down: Callable[[str], Awaitable[object]],
         is_lost: Callable[[str], Awaitable[bool]],
         log_path: Path,
         environment: Mapping[str, str],
@@ -71,11 +77,13 @@ class Supervisor:
         """command: worker name → what to start.  names: a new worker name for every start.
 
         on_death: told the name of a worker whose process ended by itself, before the next one starts.
+        on_down: told why no engine can be started, at every try. The engine itself says when it is ready.
         is_lost: whether a worker lost its lease; a process that lives all the same is stuck, and is killed.
         """
         self._command = command
         self._names = names
         self._on_death = on_death
+        self._on_down = on_down
         self._is_lost = is_lost
         self._log_path = log_path
         self._environment = engine_environment(environment)
@@ -84,26 +92,53 @@ class Supervisor:
         self._impatient = asyncio.Event()
 
     async def run(self) -> None:
-        """Until `stop`. Raises EngineLost where only the owner can help, with the engine's own words."""
+        """Until `stop`: an engine that ends is started again, however it ended, with growing waits.
+
+        Raises EngineLost only where `Patience.deaths_max` is set: then after so many deaths, or at once where only the
+        owner can help, with the engine's own words.
+        """
         deaths = 0
+        owner = Repeats()
         with _OutputLog(self._log_path) as output:
             while not self._stopping.is_set():
                 worker = self._names()
                 started_s = asyncio.get_running_loop().time()
-                code = await self._live(worker, output)
+                output.forget()
+                try:
+                    code = await self._live(worker, output)
+                except OSError as exc:
+                    code = None
+                    output.note(f"The engine cannot be started: {exc.strerror or exc}.")
+                except Exception as exc:
+                    # Whatever it was, such as no thread for the output: drawing does not end for good with it.
+                    log.exception("engine supervision failed")
+                    code = None
+                    output.note(f"The engine cannot be watched: {exc}.")
                 if self._stopping.is_set():
                     if code != 0:
                         await self._tell(worker)
                     return
+                reason = output.last_line() or "The engine does not say why."
+                gives_up = self._patience.deaths_max is not None
                 if code == EXIT_PAUSED:
                     # The next one waits for the pause to end, without anything on the card.
                     log.info("engine ended for the owner's pause", extra={"worker": worker})
                     continue
                 await self._tell(worker)
+                if gives_up and (code == EXIT_OWNER or code is None):
+                    raise EngineLost(reason)
                 if code == EXIT_OWNER:
-                    raise EngineLost(output.last_line() or "The engine cannot start and does not say why.")
+                    await self._say_down(reason)
+                    if owner.again():
+                        facts = {"reason": reason, "wait_s": self._patience.owner_s, "times": owner.count}
+                        log.error("no film is drawn until the owner mends this; the engine is tried again", extra=facts)
+                    await self._rest(self._patience.owner_s)
+                    continue
+                owner.over()
                 lived_s = asyncio.get_running_loop().time() - started_s
                 deaths = 1 if lived_s >= self._patience.healthy_s else deaths + 1
+                if deaths >= DOWN_DEATHS:
+                    await self._say_down(reason)
                 if self._patience.deaths_max is not None and deaths >= self._patience.deaths_max:
                     raise _lost(deaths, code, output, self._log_path)
                 wait_s = min(self._patience.restart_max_s, self._patience.restart_min_s * 2 ** min(deaths - 1, 30))
@@ -111,8 +146,11 @@ class Supervisor:
                     "engine ended; it starts again",
                     extra={"worker": worker, "code": code, "wait_s": wait_s, "last_line": output.last_line()},
                 )
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), wait_s)
+                await self._rest(wait_s)
+
+    async def _rest(self, wait_s: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), wait_s)
 
     async def _until_lost(self, worker: str) -> None:
         """Return once the worker has lost its lease. Its own watchdog cannot tell: it is as stuck as the rest."""
@@ -121,6 +159,8 @@ class Supervisor:
             try:
                 if await self._is_lost(worker):
                     return
+            except DatabaseTrouble:  # nobody can tell now
+                continue
             except Exception:
                 log.exception("engine not looked after", extra={"worker": worker})
 
@@ -131,6 +171,13 @@ class Supervisor:
             # The lease says the same a minute later; a database that is locked for a moment must not end supervision.
             log.exception("death not recorded", extra={"worker": worker})
 
+    async def _say_down(self, reason: str) -> None:
+        try:
+            await self._on_down(reason)
+        except Exception:
+            # It is said again at the next try.
+            log.exception("engine's state not recorded")
+
     def stop(self, *, at_once: bool = False) -> None:
         """Ask for a clean stop, or kill the engine: its job then waits for its lease to end."""
         if at_once:
@@ -138,20 +185,17 @@ class Supervisor:
         self._stopping.set()
 
     async def _live(self, worker: str, output: _OutputLog) -> int:
-        """One life of the engine: its exit code. Leaves no process behind, not even when cancelled."""
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command(worker),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=self._environment,
-                # A Ctrl-C at the terminal must not reach the engine: the bot asks it to stop in order.
-                creationflags=_NEW_GROUP,
-                start_new_session=sys.platform != "win32",
-            )
-        except OSError as exc:
-            raise EngineLost(f"The engine cannot be started: {exc.strerror or exc}.") from exc
+        """One life of the engine: its exit code. Leaves no process behind, not even when cancelled. Raises OSError."""
+        process = await asyncio.create_subprocess_exec(
+            *self._command(worker),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=self._environment,
+            # A Ctrl-C at the terminal must not reach the engine: the bot asks it to stop in order.
+            creationflags=_NEW_GROUP,
+            start_new_session=sys.platform != "win32",
+        )
         log.info("engine started", extra={"worker": worker, "pid": process.pid})
         assert process.stdout is not None
         assert process.stderr is not None
@@ -244,6 +288,14 @@ class _OutputLog:
             await self._write(lines, keep_tail)
         await self._write([rest], keep_tail)
 
+    def forget(self) -> None:
+        """A new life begins: what the last one said counts no more."""
+        self._tail.clear()
+
+    def note(self, sentence: str) -> None:
+        """The supervisor's own words where the child could say nothing."""
+        self._tail.append(sentence)
+
     def last_line(self) -> str:
         return self._tail[-1] if self._tail else ""
 
@@ -262,7 +314,7 @@ class _OutputLog:
             self._handler.handle(logging.makeLogRecord({"msg": text[:LINE_BYTES_MAX]}))
 
 
-def _lost(deaths: int, code: int, output: _OutputLog, log_path: Path) -> EngineLost:
+def _lost(deaths: int, code: int | None, output: _OutputLog, log_path: Path) -> EngineLost:
     error = EngineLost(f"The engine ended {deaths} times in a row, last with exit code {code}; see {log_path}.")
     if tail := output.tail():
         error.add_note(tail)

@@ -1,23 +1,27 @@
-"""What must happen now and then whether or not anybody asks: rescue, expiry, letting go, backup, room on the disk."""
+"""What must happen now and then whether or not anybody asks: rescue, expiry, letting go, backup, room on the disk.
+
+Rhythms are counted on the event loop's clock, which nobody sets; runs that a sleep or a busy machine missed are made up
+for by one. What is judged by its age waits for some hours after the wall clock was set.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-from apscheduler.schedulers.asyncio import AsyncIOScheduler  # pyright: ignore[reportMissingTypeStubs]
-
+from bot.wall_clock import WallClock
 from storage.backups import back_up_if_due
 from storage.ballast import Ballast
 from storage.clock import Clock
 from storage.database import BACKUP_FOLDER, Database
+from storage.errors import DatabaseTrouble
 from storage.keeping import SCRUB_AGE_MS, scrub, sweep
 from storage.media import Media
+from storage.outage import Repeats
 from storage.settings import RetentionSettings, Settings
 from storage.store import Store
 
@@ -29,37 +33,86 @@ BACKUP_CHECK_S = 1_800
 SCRUB_S = 60
 BALLAST_S = 5
 """A full disk is met within a lease, so that the engine can still give its film back."""
+TRUST_MS = 6 * 3_600_000
+"""A wall clock that was set counts again after so long: until then nothing expires and nothing is let go by its age."""
 
 log = logging.getLogger(__name__)
 
 
-@contextmanager
-def upkeep(store: Store, database: Database, media: Media, clock: Clock, settings: Settings) -> Generator[None]:
-    """Run every chore on its rhythm until the block ends. A chore that fails is logged and comes again."""
+@dataclass(slots=True)
+class Chore:
+    """Something to do, again and again."""
+
+    name: str
+    do: Callable[[], Awaitable[object]]
+    every_s: float
+    """From the end of one run to the beginning of the next."""
+    runs: int = 0
+    """That ended without an error."""
+
+    async def keep_at_it(self) -> None:
+        """Until cancelled. A run that fails is logged and comes again."""
+        failures = Repeats()
+        while True:
+            try:
+                await self.do()
+            except DatabaseTrouble:
+                log.debug("a chore waits for the database", extra={"chore": self.name})
+            except Exception:
+                if failures.again():
+                    log.exception("a chore failed", extra={"chore": self.name, "times": failures.count})
+            else:
+                self.runs += 1
+                failures.over()
+            await asyncio.sleep(self.every_s)
+
+
+@asynccontextmanager
+async def upkeep(
+    store: Store, database: Database, media: Media, clock: Clock, settings: Settings
+) -> AsyncGenerator[Sequence[Chore]]:
+    """Do every chore in its rhythm until the block ends, each for the first time at once."""
+    chores = _chores(store, database, media, clock, settings)
+    tasks = [asyncio.create_task(chore.keep_at_it(), name=chore.name) for chore in chores]
+    try:
+        yield chores
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _chores(store: Store, database: Database, media: Media, clock: Clock, settings: Settings) -> Sequence[Chore]:
     folder, kept, data = settings.data.folder, settings.retention, settings.data
     ballast = Ballast(folder, size_bytes=data.ballast_bytes, free_bytes_min=data.free_bytes_min)
-    chores: dict[Callable[[], Awaitable[object]], int] = {
-        store.reclaim: RECLAIM_S,
-        store.end_pause: PAUSE_S,
-        store.expire: EXPIRE_S,
-        partial(tend_ballast, ballast, store, media, clock, kept): BALLAST_S,
-        partial(let_go, store, media, clock, kept): SWEEP_S,
-        partial(scrub, store, database, media, folder, clock): SCRUB_S,
-        partial(back_up_if_due, database, folder / BACKUP_FOLDER, clock, keep=kept.backups): BACKUP_CHECK_S,
-    }
-    scheduler: Any = AsyncIOScheduler(
-        timezone=UTC,
-        # After a suspend one late run stands for all that were missed.
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    wall = WallClock(clock)
+
+    def trusting(do: Callable[[], Awaitable[object]], ms: int = TRUST_MS) -> Callable[[], Awaitable[object]]:
+        async def unless_set() -> object:
+            return await do() if wall.untouched_for(ms) else None
+
+        return unless_set
+
+    back_up = partial(back_up_if_due, database, folder / BACKUP_FOLDER, clock, keep=kept.backups)
+    return (
+        Chore("reclaim", partial(reclaim, store, database, settings.queue.lease_s), RECLAIM_S),
+        Chore("end pauses", store.end_pause, PAUSE_S),
+        Chore("expire", trusting(store.expire), EXPIRE_S),
+        Chore("ballast", partial(tend_ballast, ballast, store, media, clock, kept, wall), BALLAST_S),
+        Chore("let go", trusting(partial(let_go, store, media, clock, kept)), SWEEP_S),
+        # Its files are judged by an age of a minute: more than that ago they were written before the clock was set.
+        Chore("scrub", trusting(partial(scrub, store, database, media, folder, clock), 2 * SCRUB_AGE_MS), SCRUB_S),
+        Chore("backup", back_up, BACKUP_CHECK_S),
     )
-    now = datetime.now(UTC)
-    for chore, seconds in chores.items():
-        scheduler.add_job(chore, "interval", seconds=seconds, next_run_time=now)
-    scheduler.start()
-    try:
-        yield
-    finally:
-        scheduler.shutdown(wait=False)
+
+
+async def reclaim(store: Store, database: Database, lease_s: float) -> None:
+    """Take films from engines whose lease has ended; not right after an outage, in which nobody could keep one."""
+    if database.outage.over_for_s() >= lease_s:
+        await store.reclaim()
+    else:
+        # Learns whether the outage is over.
+        await store.paused()
 
 
 async def let_go(store: Store, media: Media, clock: Clock, kept: RetentionSettings) -> None:
@@ -70,9 +123,12 @@ async def let_go(store: Store, media: Media, clock: Clock, kept: RetentionSettin
         log.info("let go", extra={"requests": requests, "files": files})
 
 
-async def tend_ballast(ballast: Ballast, store: Store, media: Media, clock: Clock, kept: RetentionSettings) -> None:
+async def tend_ballast(
+    ballast: Ballast, store: Store, media: Media, clock: Clock, kept: RetentionSettings, wall: WallClock
+) -> None:
     """Keep room for hard times; when they have come, make more of it at once."""
-    if await asyncio.to_thread(ballast.tend):
-        await store.purge(kept)
-        files = await sweep(store, media, clock, age_ms=SCRUB_AGE_MS)
-        log.warning("room was made on the full disk", extra={"files": files})
+    if not await asyncio.to_thread(ballast.tend) or not wall.untouched_for(TRUST_MS):
+        return
+    await store.purge(kept)
+    files = await sweep(store, media, clock, age_ms=SCRUB_AGE_MS)
+    log.warning("room was made on the full disk", extra={"files": files})

@@ -67,6 +67,7 @@ class Worker:
                 try:
                     if not swept:
                         await self._sweep()
+                        await self.store.engine_up()
                         swept = True
                     job = await self.store.claim(self.name)
                     pauses = waits()

@@ -35,7 +35,8 @@ async def back_up_if_due(database: Database, folder: Path, clock: Clock, *, keep
     if newest_s is not None and now_s - newest_s < BACKUP_EVERY_S:
         return None
     target = await back_up(database, folder, clock)
-    for old in sorted({*kept, target})[:-keep]:
+    # Those of a future that a wrong clock made up go first: by their names they would stay for ever.
+    for old in sorted({*kept, target}, key=lambda path: (made_s(path) <= now_s + 1, path))[:-keep]:
         await asyncio.to_thread(files.unlink, old, missing_ok=True)
     return target
 

@@ -192,6 +192,16 @@ class Wish(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Down:
+    """No engine of the host can draw."""
+
+    since_ms: int
+    """Wall time."""
+    reason: str
+    """In the engine's own words, for the owner alone: it may name folders."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """The owner has the card: requests are accepted and wait, nothing is drawn."""
 
@@ -266,7 +276,7 @@ class Status:
     position: int | None
     """1 is next; None unless queued."""
     wait_ms: int | None
-    """Estimated until it starts; None unless queued, where nothing is measured yet, or while the owner pauses."""
+    """Estimated until it starts; None unless queued, where nothing is measured yet, in a pause, without engine."""
     interrupted: bool
     """Queued again after an attempt that ended early; its place is kept."""
     sections_done: int
@@ -277,6 +287,8 @@ class Status:
     """Of video, after settling or refund."""
     paused: bool = False
     """Queued while the owner pauses: nothing is drawn, its place is kept."""
+    down_ms: int | None = None
+    """Queued while no engine of the host can draw: since when, as wall time."""
     purged: bool = False
     """Its files are no longer kept: a film that is done has no `result` any more."""
     film_lost: bool = False

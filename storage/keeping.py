@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 
 async def sweep(store: Store, media: Media, clock: Clock, *, age_ms: int = SWEEP_AGE_MS) -> int:
     """Remove files that no row names and that are old enough not to wait for one; how many."""
-    before_ms = clock.now_ms() - age_ms
+    now_ms = clock.now_ms()
     named = await store.blobs_named()
-    return await asyncio.to_thread(_sweep, media, named, before_ms)
+    return await asyncio.to_thread(_sweep, media, named, now_ms - age_ms, now_ms)
 
 
 async def scrub(store: Store, database: Database, media: Media, folder: Path, clock: Clock) -> list[Path] | None:
@@ -60,10 +60,10 @@ async def scrub(store: Store, database: Database, media: Media, folder: Path, cl
     return left
 
 
-def _sweep(media: Media, named: Container[str], before_ms: int) -> int:
-    count = media.sweep(older_than_ms=before_ms)
+def _sweep(media: Media, named: Container[str], before_ms: int, now_ms: int) -> int:
+    count = media.sweep(older_than_ms=before_ms, now_ms=now_ms)
     for path in media.orphans(named):
-        count += media.discard(path, older_than_ms=before_ms)
+        count += media.discard(path, older_than_ms=before_ms, now_ms=now_ms)
     return count
 
 

@@ -24,6 +24,8 @@ from storage.jobs import Blob
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,11}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
+FUTURE_MS = 60_000
+"""A file that seems to be written later than this from now has a time of a wall clock that was wrong."""
 
 
 class Media:
@@ -98,10 +100,13 @@ class Media:
             if path.parent.name + path.name.partition(".")[0] not in known:
                 yield path
 
-    def discard(self, path: Path, *, older_than_ms: int) -> bool:
-        """Remove a file that was found among the orphans, unless it is young: somebody may have just put it again."""
+    def discard(self, path: Path, *, older_than_ms: int, now_ms: int | None = None) -> bool:
+        """Remove a file that was found among the orphans, unless it is young: somebody may have just put it again.
+
+        now_ms: the age of a file of the future counts from then on.
+        """
         aside = self._unfinished / f"{path.parent.name}{path.name}"
-        if not _older(path, older_than_ms):
+        if not _older(path, older_than_ms, now_ms):
             return False
         # Looked at once more out of everybody's reach: between a look and a removal a new file may take the name.
         self._unfinished.mkdir(parents=True, exist_ok=True)
@@ -112,11 +117,11 @@ class Media:
         files.unlink(aside)
         return True
 
-    def sweep(self, *, older_than_ms: int) -> int:
+    def sweep(self, *, older_than_ms: int, now_ms: int | None = None) -> int:
         """Remove what interrupted writes left behind before this moment (wall time). Returns how many files."""
         count = 0
         for path in self._unfinished.glob("*"):
-            if _older(path, older_than_ms):
+            if _older(path, older_than_ms, now_ms):
                 files.unlink(path, missing_ok=True)
                 count += 1
         return count
@@ -170,9 +175,14 @@ class Media:
                 self._rooted = True
 
 
-def _older(path: Path, than_ms: int) -> bool:
+def _older(path: Path, than_ms: int, now_ms: int | None = None) -> bool:
     """Whether it was last written before this moment. False for what is gone."""
     try:
-        return path.stat().st_mtime_ns // 1_000_000 < than_ms
+        written_ms = path.stat().st_mtime_ns // 1_000_000
+        if now_ms is not None and written_ms > now_ms + FUTURE_MS:
+            # Written before the wall clock was set back: it would stay until that has caught up.
+            os.utime(path, (now_ms / 1000, now_ms / 1000))
+            return False
+        return written_ms < than_ms
     except FileNotFoundError:
         return False

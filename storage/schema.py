@@ -101,16 +101,20 @@ queue = Table(
     int_column("paused_ms", null=True),
     int_column("paused_until_ms", null=True),
     int_column("stood_ms"),
+    int_column("down_ms", null=True),
+    text_column("down_reason", null=True),
     check("one_row", "id = 1"),
     check("counted", "queued >= 0 AND est_ms >= 0"),
     check("end_of_a_pause", "paused_until_ms IS NULL OR paused_ms IS NOT NULL"),
     check("stood", "stood_ms >= 0"),
+    check("down_with_reason", "(down_ms IS NULL) = (down_reason IS NULL)"),
     **STRICT,
 )
 """One row: virtual time of the fair order, and the queue's length, so that neither is ever searched for.
 
 `est_ms`: estimated GPU time of all that waits.
 `paused_ms`, `paused_until_ms`: the owner's pause. `stood_ms`: how long earlier ones have lasted, all together.
+`down_ms`, `down_reason`: since when no engine of the host can draw, and why, for its owner.
 """
 
 request = Table(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from bot.wording.table import Table
 
 SECOND_MS = 1_000
@@ -36,3 +38,10 @@ def stopwatch(duration_ms: int) -> str:
     if hours:
         return f"{hours}:{minutes:02d}:{total % 60:02d}"
     return f"{minutes}:{total % 60:02d}"
+
+
+def moment(at_ms: int) -> str:
+    """A point in time, the same for readers of every language and time zone: "2026-11-29 14:05 UTC"."""
+    # Counted from the epoch: a clock that is far off gives a strange date, not an error of the C library.
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=at_ms // MINUTE_MS)
+    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -34,6 +34,8 @@ TABLE = Table(
     queued_unmeasured="🎬 Queued: {position}. {film}",
     interrupted="🔌 The drawing was interrupted. Your place is kept (now {position}). {film}",
     paused="🎮 The host is playing. Resumes on its own; your place is kept. Now {position}: {film}",
+    engine_down="🔧 The host's engine has been down since {since}; its owner has been told. Your place is kept "
+    "(now {position}). {film}",
     starting="⏳ Warming up the card… {film}",
     part="🎞 Part {part} of {parts}",
     part_left=" · about {left} left",

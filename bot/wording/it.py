@@ -35,6 +35,8 @@ TABLE = Table(
     queued_unmeasured="🎬 In coda: {position} posto. {film}",
     interrupted="🔌 Il disegno è stato interrotto. Il tuo posto è conservato (ora {position}). {film}",
     paused="🎮 L'host sta giocando. Riprende da sé; il tuo posto è conservato. Ora {position}: {film}",
+    engine_down="🔧 Il motore dell'host è fermo dal {since}; il proprietario è stato avvisato. Il tuo posto è "
+    "conservato (ora {position}). {film}",
     starting="⏳ La scheda si sta scaldando… {film}",
     part="🎞 Parte {part} di {parts}",
     part_left=" · ancora circa {left}",

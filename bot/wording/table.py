@@ -59,6 +59,8 @@ class Table:
     interrupted: str
     """{position}, {film}"""
     paused: str
+    engine_down: str
+    """{since}: a moment in UTC; {position}, {film}"""
     """{position}, {film}: the owner has the card; nobody knows for how long."""
     starting: str
     """{film}"""

@@ -158,6 +158,9 @@ def _queued(words: Table, status: Status) -> str:
     position = words.ordinal(status.position or 1)
     if status.paused:
         return words.paused.format(position=position, film=film)
+    if status.down_ms is not None:
+        since = durations.moment(status.down_ms)
+        return words.engine_down.format(since=since, position=position, film=film)
     if status.interrupted:
         return words.interrupted.format(position=position, film=film)
     if status.wait_ms is None:

@@ -10,6 +10,7 @@ from storage.errors import StaleClaim
 from storage.estimates import record_section
 from storage.jobs import Claim, Failure, Job, JobState, Result, Section, Wish
 from storage.schema import attempt, in_state, request, request_blob, section
+from storage.store import engines
 from storage.store.books import Change, announce, count_change
 from storage.store.leases import LeaseTime
 from storage.store.pause import holding, none_holds
@@ -46,6 +47,7 @@ def claim(db: Connection, terms: Terms, worker: str, candidate: int | ScalarSele
     announce(db, row.id, row.rev, JobState.RUNNING, now_ms)
     change = Change(before=JobState.QUEUED, after=JobState.RUNNING, est_ms=row.est_ms)
     count_change(db, row.account_id, change, begun_at=row.sfq_start)
+    engines.up(db)
     done = db.execute(select(section).where(section.c.request_id == row.id).order_by(section.c.idx)).all()
     return Job(
         claim=Claim(request_id=row.id, epoch=row.epoch),

@@ -81,8 +81,13 @@ def unscrubbed(db: Connection) -> list[int]:
 
 
 def scrubbed(db: Connection, terms: Terms, persons: list[int], *, erased_before_ms: int) -> None:
+    """Those who were erased after `erased_before_ms` are due once more."""
+    now_ms = terms.clock.now_ms()
+    # Before the wall clock was set back: counted from now on, or their turn would come in years.
+    later = person.c.id.in_(persons), person.c.erased_ms > now_ms
+    db.execute(update(person).where(*later).values(erased_ms=now_ms))
     done = person.c.id.in_(persons), person.c.erased_ms <= erased_before_ms
-    db.execute(update(person).where(*done).values(scrubbed_ms=terms.clock.now_ms()))
+    db.execute(update(person).where(*done).values(scrubbed_ms=now_ms))
 
 
 def _end(db: Connection, terms: Terms, request_id: int) -> bool:

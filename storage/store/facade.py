@@ -14,6 +14,7 @@ from storage.errors import DiskFull, QueueFull, Rule
 from storage.jobs import (
     ORIGIN_CHARS_MAX,
     Claim,
+    Down,
     Failure,
     Job,
     Member,
@@ -30,7 +31,7 @@ from storage.jobs import (
 from storage.progress import publish
 from storage.quota import Allowance, Rate
 from storage.settings import QueueSettings, QuotaSettings, RerollSettings, RetentionSettings
-from storage.store import claims, erasure, films, members, pause, queries, reconcile, rescue, retention
+from storage.store import claims, engines, erasure, films, members, pause, queries, reconcile, rescue, retention
 from storage.store.erasure import Erased
 from storage.store.moving import Moving
 from storage.store.queries import Line
@@ -307,6 +308,22 @@ class Store(Moving):
     async def paused(self) -> Pause | None:
         """The pause that holds now."""
         return await self._database.read(lambda db: pause.holding(db, self._terms.clock.now_ms()))
+
+    async def engine_down(self, reason: str) -> None:
+        """No engine can be started: members are told instead of a wait. Again: the first moment counts.
+
+        reason: for the owner alone.
+        """
+        await self._database.write(lambda db: engines.down(db, self._terms.clock.now_ms(), reason))
+
+    async def engine_up(self) -> None:
+        """An engine is ready to draw. A claim says so too."""
+        if await self.engine_state() is not None:
+            await self._database.write(engines.up)
+
+    async def engine_state(self) -> Down | None:
+        """Since when and why no engine can draw; None where one can, as far as is known."""
+        return await self._database.read(engines.state)
 
     # Waking
 

@@ -39,8 +39,16 @@ def resume(db: Connection, now_ms: int) -> bool:
 
 
 def end_in_time(db: Connection, now_ms: int) -> bool:
-    """Upkeep: forget a pause whose time is over, which wakes everybody who waits for a commit."""
+    """Upkeep: forget a pause whose time is over, which wakes everybody who waits for a commit.
+
+    False where it goes on. One that begins in the future was asked for before the wall clock was set back: it begins
+    now, so that it lasts no longer than the owner said.
+    """
     row = _locked(db)
+    if _begins_later(row, now_ms):
+        until_ms = now_ms + row.paused_until_ms - row.paused_ms
+        db.execute(update(queue).values(paused_ms=now_ms, paused_until_ms=until_ms))
+        return False
     over = row.paused_ms is not None and _holding(row, now_ms) is None
     if over:
         _forget(db, row, now_ms)
@@ -50,7 +58,11 @@ def end_in_time(db: Connection, now_ms: int) -> bool:
 def is_over(db: Connection, now_ms: int) -> bool:
     """Whether `end_in_time` has something to do."""
     row = db.execute(_row()).one()
-    return row.paused_ms is not None and _holding(row, now_ms) is None
+    return _begins_later(row, now_ms) or (row.paused_ms is not None and _holding(row, now_ms) is None)
+
+
+def _begins_later(row: Row[Any], now_ms: int) -> bool:
+    return row.paused_until_ms is not None and row.paused_ms > now_ms
 
 
 def holding(db: Connection, now_ms: int) -> Pause | None:

@@ -15,7 +15,7 @@ from storage.documents import Blobs, read_blob, read_params, read_result
 from storage.jobs import Blob, Failure, JobState, Member, Place, Progress, RequestKind, Status
 from storage.progress import progress_of
 from storage.schema import account, identity, in_state, ledger, progress, request, request_blob, section
-from storage.store import pause, waiting
+from storage.store import engines, pause, waiting
 from storage.store.waiting import Ahead
 from storage.words import BlobRole, Canceller
 
@@ -38,7 +38,8 @@ def statuses(db: Connection, query: Select[Any], parameters: Mapping[str, int] |
     nothing: Blobs = {}
     reports = progress_of(db, [row.id for row in rows if row.state == JobState.RUNNING])
     queued = [row for row in rows if row.state == JobState.QUEUED]
-    ahead = waiting.ahead(db, queued, paused=bool(queued) and pause.standing(db))
+    down = engines.state(db) if queued else None
+    ahead = waiting.ahead(db, queued, paused=bool(queued) and pause.standing(db), down=down)
     return [_status(row, blobs.get(row.id, nothing), reports.get(row.id), ahead.get(row.id)) for row in rows]
 
 
@@ -152,6 +153,7 @@ def _status(row: Row[Any], blobs: Blobs, report: Progress | None, ahead: Ahead |
         position=ahead.position if ahead else None,
         wait_ms=ahead.wait_ms if ahead else None,
         paused=ahead is not None and ahead.paused,
+        down_ms=ahead.down_ms if ahead else None,
         interrupted=state is JobState.QUEUED and row.epoch > 0,
         sections_done=row.sections_done,
         progress=report,

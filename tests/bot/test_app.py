@@ -12,7 +12,7 @@ from pydantic import SecretStr
 import bot
 from bot import app, platforms
 from bot.app import House, at_work, open_house
-from bot.chat import Chat
+from bot.chat import Chat, Limits
 from bot.desk import Desk
 from bot.supervisor import Patience
 from storage.clock import SystemClock
@@ -224,3 +224,26 @@ async def test_a_relay_that_never_works_is_given_up(room: Bench, monkeypatch: py
     await room.submit(member=MIA)
     with pytest.raises(BaseExceptionGroup):
         await asyncio.wait_for(app._keep_relaying(app.Relay(room.store, room.media, {})), 20)
+
+
+async def test_what_waits_for_a_dead_engine_says_so_until_its_owner_has_mended_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine ends as for missing weights, again and again, and then draws: nobody starts the bot anew."""
+    monkeypatch.setenv("PYTHONPATH", f"{STUB}{app.os.pathsep}{STUB.parent.parent}")
+    monkeypatch.setenv("FLIPBOOK_STUB", "until-mended")
+    chat = RecordingChat(limits=Limits(edit_interval_s=0.1, media_interval_s=1, upload_bytes_max=10_000_000))
+    async with bench(tmp_path / "data", SystemClock()) as room, asyncio.timeout(60):
+        status = await room.submit()
+        async with at_work(house_of(room), {"test": chat}, Patience(owner_s=0.2)):
+            while not any("engine has been down since" in text for text in chat.texts()):
+                await room.store.changed(timeout_s=0.2)
+            down = await room.store.engine_state()
+            assert down is not None
+            assert down.reason == "The weights of model “framepack” are half downloaded."
+            # Also what is asked for now, and only while that is so.
+            assert (await room.submit()).down_ms == down.since_ms
+            (room.folder / "mended").touch()
+            while (await room.store.status(status.request_id)).state is not JobState.DONE:
+                await room.store.changed(timeout_s=0.2)
+            assert await room.store.engine_state() is None

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -29,6 +32,8 @@ class Case:
         turns = itertools.chain(behaviours, itertools.repeat(behaviours[-1]))
         self.deaths: list[str] = []
         self.started: list[str] = []
+        self.down: list[str] = []
+        """What members' messages were based on: why no engine can be started, at every try."""
         self.lost: set[str] = set()
         """Workers that the store took an attempt from."""
         self.unheard = 0
@@ -48,11 +53,15 @@ class Case:
         async def is_lost(worker: str) -> bool:
             return worker in self.lost
 
+        async def on_down(reason: str) -> None:
+            self.down.append(reason)
+
         numbers = itertools.count(1)
         self.supervisor = Supervisor(
             command,
             names=lambda: f"worker-{next(numbers)}",
             on_death=on_death,
+            on_down=on_down,
             is_lost=is_lost,
             log_path=self.log,
             environment=env,
@@ -106,11 +115,39 @@ async def test_an_engine_that_ends_for_the_owners_pause_has_not_died(tmp_path: P
     assert case.deaths == []
 
 
-async def test_an_engine_that_needs_its_owner_is_not_started_again(tmp_path: Path) -> None:
-    case = Case(tmp_path, "owner")
-    with pytest.raises(EngineLost, match=r"^The weights in /models are half downloaded; run the download again\.$"):
+WEIGHTS = "The weights in /models are half downloaded; run the download again."
+
+
+async def test_an_engine_that_needs_its_owner_is_looked_at_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its owner may have mended it: nobody has to start the bot for that."""
+    case = Case(tmp_path, *["owner"] * 5, "serve", patience=replace(QUICK, owner_s=0.01))
+    running = asyncio.create_task(case.supervisor.run())
+    await case.logged("ready worker-6")
+    case.supervisor.stop()
+    await asyncio.wait_for(running, 20)
+    assert case.down == [WEIGHTS] * 5
+    told = [getattr(record, "reason", None) for record in caplog.records if "owner mends" in record.message]
+    # The first, the second, the fourth time: nobody's log is flooded.
+    assert told == [WEIGHTS] * 3
+
+
+async def test_somebody_who_waits_for_one_film_is_told_at_once_what_its_owner_must_do(tmp_path: Path) -> None:
+    case = Case(tmp_path, "owner", patience=replace(QUICK, deaths_max=3))
+    with pytest.raises(EngineLost, match=f"^{re.escape(WEIGHTS)}$"):
         await asyncio.wait_for(case.supervisor.run(), 20)
     assert case.started == case.deaths == ["worker-1"]
+
+
+async def test_members_are_told_of_an_engine_that_keeps_dying_and_not_of_one_that_died_once(tmp_path: Path) -> None:
+    case = Case(tmp_path, "crash", "crash", "crash", "serve")
+    running = asyncio.create_task(case.supervisor.run())
+    await case.logged("ready worker-4")
+    case.supervisor.stop()
+    await asyncio.wait_for(running, 20)
+    assert len(case.down) == 2
+    assert all("fell off the bus" in reason for reason in case.down)
 
 
 async def test_an_engine_that_keeps_dying_is_given_up_with_its_last_words(tmp_path: Path) -> None:
@@ -197,23 +234,31 @@ async def test_a_chattering_engine_cannot_fill_the_disk(tmp_path: Path) -> None:
     assert sum(log.stat().st_size for log in logs) <= (LOGS_KEPT + 1) * (LOG_BYTES_MAX + 10_000)
 
 
-async def test_a_program_that_is_not_there_is_said_in_a_sentence(tmp_path: Path) -> None:
-    async def on_death(_worker: str) -> None: ...
+async def test_a_program_that_cannot_be_started_now_is_started_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the system has no memory or no descriptor left for a moment."""
+    case = Case(tmp_path, "serve")
+    start, failures = asyncio.create_subprocess_exec, [OSError(errno.EAGAIN, "no"), RuntimeError("no thread")] * 2
 
-    async def is_lost(_worker: str) -> bool:
-        return False
+    async def sometimes(*command: str, **options: object) -> asyncio.subprocess.Process:
+        if failures:
+            raise failures.pop()
+        return await start(*command, **options)
 
-    supervisor = Supervisor(
-        lambda _worker: (str(tmp_path / "absent"),),
-        names=lambda: "worker",
-        on_death=on_death,
-        is_lost=is_lost,
-        log_path=tmp_path / "engine.log",
-        environment={},
-        patience=QUICK,
-    )
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", sometimes)
+    running = asyncio.create_task(case.supervisor.run())
+    await case.logged("ready worker-5")
+    case.supervisor.stop()
+    await asyncio.wait_for(running, 20)
+    assert failures == []
+
+
+async def test_a_program_that_is_not_there_is_said_in_a_sentence_to_who_waits(tmp_path: Path) -> None:
+    case = Case(tmp_path, "serve", patience=replace(QUICK, deaths_max=3))
+    case.supervisor._command = lambda _worker: (str(tmp_path / "absent"),)
     with pytest.raises(EngineLost, match="cannot be started"):
-        await supervisor.run()
+        await case.supervisor.run()
 
 
 async def test_an_engine_that_lost_its_lease_and_lives_is_killed_and_replaced(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from botkit.house import MIA, Bench, bench
 
 from bot.upkeep import tend_ballast, upkeep
+from bot.wall_clock import WallClock
 from storage.backups import BACKUP_EVERY_S, BACKUPS_KEPT, back_up_if_due
 from storage.ballast import Ballast
 from storage.jobs import JobState
@@ -33,7 +34,7 @@ async def test_a_dead_engines_film_returns_and_an_old_wish_expires_without_anybo
     room.clock.ms += 50 * 3_600_000
     backups = room.folder / "backups"
     settings = Settings(data=DataSettings(folder=room.folder, ballast_bytes=1000, free_bytes_min=0))
-    with upkeep(room.store, room.database, room.media, room.clock, settings):
+    async with upkeep(room.store, room.database, room.media, room.clock, settings):
         async with asyncio.timeout(20):
             while await state(room, waiting.request_id) is not JobState.EXPIRED:
                 await room.store.changed(timeout_s=1)
@@ -51,7 +52,7 @@ async def test_what_was_kept_for_long_enough_goes_with_its_files_and_without_any
     await room.store.outbox_sent(status.request_id, 2)
     room.clock.ms = room.media.path(status.params.picture).stat().st_mtime_ns // 1_000_000 + 25 * 3_600_000
     settings = Settings(data=DataSettings(folder=room.folder, ballast_bytes=0))
-    with upkeep(room.store, room.database, room.media, room.clock, settings):
+    async with upkeep(room.store, room.database, room.media, room.clock, settings):
         async with asyncio.timeout(20):
             while not (await room.store.status(status.request_id)).purged:
                 await room.store.changed(timeout_s=1)
@@ -64,7 +65,7 @@ async def test_an_erased_person_is_scrubbed_without_anybody_asking(room: Bench) 
     await room.store.erase(MIA)
     room.clock.ms += SCRUB_AGE_MS
     settings = Settings(data=DataSettings(folder=room.folder, ballast_bytes=0))
-    with upkeep(room.store, room.database, room.media, room.clock, settings):
+    async with upkeep(room.store, room.database, room.media, room.clock, settings):
         async with asyncio.timeout(20):
             while await room.store.unscrubbed():
                 await room.store.changed(timeout_s=1)
@@ -79,7 +80,7 @@ async def test_a_full_disk_costs_the_ballast_and_what_nobody_needs(
     ballast.tend()
     assert ballast.kept
     monkeypatch.setattr("shutil.disk_usage", lambda _path: shutil._ntuple_diskusage(10**9, 10**9, 0))
-    await tend_ballast(ballast, room.store, room.media, room.clock, RetentionSettings())
+    await tend_ballast(ballast, room.store, room.media, room.clock, RetentionSettings(), WallClock(room.clock))
     assert not ballast.kept
     assert not orphan.exists()
     assert "the disk is full" in caplog.text

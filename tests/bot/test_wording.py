@@ -22,6 +22,7 @@ EVERY = {
     "unmeasured": replace(QUEUED, wait_ms=None),
     "interrupted": replace(QUEUED, interrupted=True, position=1),
     "paused": replace(QUEUED, interrupted=True, paused=True, wait_ms=None),
+    "down": replace(QUEUED, interrupted=True, down_ms=1_764_425_100_000, wait_ms=None),
     "starting": RUNNING,
     "part": replace(RUNNING, progress=progress()),
     "finishing": replace(RUNNING, progress=progress(section=3, phase=Phase.ENCODING)),
@@ -99,6 +100,21 @@ def test_a_film_that_waits_for_the_owners_pause_says_so_and_promises_no_time() -
         "🎮 The host is playing. Resumes on its own; your place is kept. "
         "Now 3rd: “the fox turns its head” · 5 s · seed 8841"
     )
+
+
+def test_a_film_that_waits_for_a_dead_engine_says_since_when_and_promises_no_time() -> None:
+    assert said(EVERY["down"]) == (
+        "🔧 The host's engine has been down since 2025-11-29 14:05 UTC; its owner has been told. "
+        "Your place is kept (now 3rd). “the fox turns its head” · 5 s · seed 8841"
+    )
+    assert "fermo dal 2025-11-29 14:05 UTC" in said(EVERY["down"], "it")
+    # Nobody mends what is paused.
+    assert said(replace(EVERY["down"], paused=True)) == said(EVERY["paused"])
+
+
+@pytest.mark.parametrize("days", [-365_000, -20_000, 0, 365_000])
+def test_a_moment_is_said_whatever_the_clock_says(days: int) -> None:
+    assert durations.moment(1_764_425_100_000 + days * 86_400_000).endswith(":05 UTC")
 
 
 def test_a_running_film_says_its_part_and_that_the_ending_comes_first() -> None:

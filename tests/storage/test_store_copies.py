@@ -15,7 +15,7 @@ from storage.invariants import violations
 from storage.jobs import MessageRef, Place
 from storage.schema import removal
 from storage.store import MessageKind, Removal, Store
-from storage.store.removals import GIVEN_UP_MS
+from storage.store.removals import GIVEN_UP_MS, GIVEN_UP_TRIES
 
 COPY = MessageRef(platform="discord", chat_id="a private chat", message_id="70")
 OTHER_COPY = replace(COPY, chat_id="another server's room", message_id="71")
@@ -145,9 +145,11 @@ async def test_a_removal_is_not_owed_for_ever(store: Store, clock: ManualClock) 
     await store.let_go(1, by=MIA)
     await store.removal_retry(message(1), after_ms=1000)
     clock.pass_s(GIVEN_UP_MS / 1000)
-    assert len(await store.removals_due()) == 1
-    await store.removal_retry(message(1), after_ms=1000)
-    clock.pass_s(3600)
+    # A clock that was set forward does not make a week of a minute.
+    for _ in range(GIVEN_UP_TRIES):
+        assert len(await store.removals_due()) == 1
+        await store.removal_retry(message(1), after_ms=1000)
+        clock.pass_s(3600)
     assert await store.removals_due() == []
 
 

@@ -1,6 +1,7 @@
 """A stand-in for `python -m engine` that starts at once: it draws every film as rising grey, or what it is told to do.
 
-FLIPBOOK_STUB names another behaviour: "owner" exits as for missing weights, "broken" answers doctor with a stack,
+FLIPBOOK_STUB names another behaviour: "owner" exits as for missing weights, "until-mended" likewise until there is a
+file of the name "mended", "broken" answers doctor with a stack,
 "slow" reports progress and never finishes, "lingers" takes LINGER_S, with previews, for a film that is asked for
 "slowly".
 """
@@ -38,7 +39,8 @@ def main() -> int:
     parser.add_argument("--worker")
     options = parser.parse_args()
     settings = Settings.model_validate_json(options.settings.read_bytes())
-    if BEHAVIOUR == "owner":
+    mended = BEHAVIOUR == "until-mended" and (settings.data.folder / "mended").exists()
+    if BEHAVIOUR == "owner" or (BEHAVIOUR == "until-mended" and not mended):
         sys.stderr.write("The weights of model “framepack” are half downloaded.\n")
         return 78
     if options.verb == "doctor":
