@@ -67,7 +67,7 @@ def configured(settings: Settings) -> dict[str, SecretStr]:
         ("discord", settings.discord.enabled, DISCORD_TOKEN_VARIABLE, settings.discord.token_file),
         ("telegram", settings.telegram.enabled, TELEGRAM_TOKEN_VARIABLE, settings.telegram.token_file),
     )
-    found = {name: read_token(variable, path) for name, enabled, variable, path in wanted if enabled}
+    found = {name: read_token(name, variable, path) for name, enabled, variable, path in wanted if enabled}
     return {name: token for name, token in found.items() if token is not None}
 
 

@@ -19,10 +19,12 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from storage.errors import FlipbookError, OwnerError, SettingsError
 from storage.outputs import end_when_closed, when_closed
 from storage.private import private_files
-from storage.settings import SECRET_VARIABLES, Settings, load_settings
+from storage.settings import SECRET_VARIABLES, Settings, first_problem, load_settings
 
 EXIT_OWNER = 78
 """The owner must act: starting again would only fail again. The supervisor knows this number too."""
@@ -61,8 +63,10 @@ def _read_settings(path: Path) -> Settings:
         return load_settings(path)
     try:
         return Settings.model_validate_json(path.read_bytes())
-    except (OSError, ValueError) as exc:
-        raise SettingsError(f"The settings {path} that the bot wrote cannot be read: {exc}.") from exc
+    except ValidationError as exc:
+        raise SettingsError(f"The settings {path} that the bot wrote are wrong: {first_problem(exc)}") from None
+    except OSError as exc:
+        raise SettingsError(f"The settings {path} that the bot wrote cannot be read: {exc.strerror}.") from exc
 
 
 def _set_up_log(settings: Settings) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-import tomllib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from storage.errors import SettingsError
 from storage.models import MODELS
+from storage.toml_file import BACKSLASHES, read_text, read_toml
 
 DISCORD_TOKEN_VARIABLE = "FLIPBOOK_DISCORD_TOKEN"
 TELEGRAM_TOKEN_VARIABLE = "FLIPBOOK_TELEGRAM_TOKEN"
@@ -23,6 +24,9 @@ DATABASE_PASSWORD_VARIABLE = "FLIPBOOK_DATABASE_PASSWORD"
 """The engine needs it as the bot does."""
 SECRET_VARIABLES = (DISCORD_TOKEN_VARIABLE, TELEGRAM_TOKEN_VARIABLE)
 """Never handed to the engine's environment."""
+
+_KEY = re.compile(r"[a-z0-9_]{1,40}|-?\d{1,25}")
+"""Names of settings, numbers of communities. What else stands as a key may be anything."""
 
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -172,38 +176,37 @@ def load_settings(path: Path | None) -> Settings:
     """Settings of a TOML file, or the defaults where `path` is None.
 
     Relative paths in the file are taken from the file's own folder.
-    Raises SettingsError with a sentence that names the key, the value and what is allowed.
+    Raises SettingsError with a sentence that names the key and what is allowed. It never repeats a value: people put
+    tokens and passwords in wrong places, and errors in logs.
     """
     if path is None:
         return _settle(Settings(), Path.cwd())
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except OSError as exc:
-        raise SettingsError(f"The configuration file {path} cannot be read: {exc.strerror or exc}.") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise SettingsError(f"The configuration file {path} is not valid TOML: {exc}.") from exc
+    raw = read_toml(path)
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as exc:
-        raise SettingsError(f"{path}: {_first_problem(exc)}") from exc
+        # Not from it: a traceback would show the value.
+        raise SettingsError(f"{path}: {first_problem(exc)}") from None
     return _settle(settings, path.resolve().parent)
 
 
-def read_token(variable: str, token_file: Path | None, environment: Mapping[str, str] = os.environ) -> SecretStr | None:
+def read_token(
+    platform: str, variable: str, token_file: Path | None, environment: Mapping[str, str] = os.environ
+) -> SecretStr | None:
     """A platform's token from its variable, else from its file; None where neither is given.
 
-    Raises SettingsError where the file is named and unreadable or empty.
+    Raises SettingsError where the file is named and unreadable or empty. Its name is not repeated: it may be a token.
     """
     if value := environment.get(variable, "").strip():
         return SecretStr(value)
     if token_file is None:
         return None
     try:
-        value = token_file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise SettingsError(f"token_file = {token_file} cannot be read: {exc}.") from exc
+        value = read_text(token_file, f"file that {platform}.token_file names", named=False).strip()
+    except SettingsError as exc:
+        raise SettingsError(f"{exc} It is a file that holds the token, never the token itself.") from None
     if not value:
-        raise SettingsError(f"token_file = {token_file} is empty.")
+        raise SettingsError(f"The file that {platform}.token_file names is empty.")
     return SecretStr(value)
 
 
@@ -211,7 +214,13 @@ def _settle(settings: Settings, base: Path) -> Settings:
     """Make paths absolute and refuse what single fields cannot know."""
     if settings.engine.model not in MODELS:
         known = ", ".join(MODELS)
-        raise SettingsError(f'engine.model = "{settings.engine.model}" is unknown; choose one of: {known}.')
+        raise SettingsError(f"engine.model is none of the models; choose one of: {known}.")
+    for key, path in _paths(settings):
+        if path is not None and re.search("[\x00-\x1f]", str(path)):
+            raise SettingsError(f"{key} holds a tab or a line break: {BACKSLASHES}.")
+    for key, address, schemes in _addresses(settings):
+        if address is not None and not _is_address(address, schemes):
+            raise SettingsError(f'{key} must be an address such as "{schemes[0]}://host:port".')
     if problem := _address_problem(settings.data.database):
         raise SettingsError(problem)
     if settings.film.seconds_default > settings.film.seconds_max:
@@ -249,9 +258,40 @@ def _address_problem(address: str | None) -> str:
     return ""
 
 
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in problem["loc"])
+def _paths(settings: Settings) -> tuple[tuple[str, Path | None], ...]:
+    return (
+        ("data.folder", settings.data.folder),
+        ("engine.weights", settings.engine.weights),
+        ("discord.token_file", settings.discord.token_file),
+        ("telegram.token_file", settings.telegram.token_file),
+    )
+
+
+def _addresses(settings: Settings) -> tuple[tuple[str, str | None, tuple[str, ...]], ...]:
+    telegram, http = settings.telegram, ("http", "https")
+    return (
+        ("discord.proxy", settings.discord.proxy, http),
+        ("telegram.proxy", telegram.proxy, (*http, "socks5", "socks5h")),
+        ("telegram.base_url", telegram.base_url, http),
+        ("telegram.base_file_url", telegram.base_file_url, http),
+        ("telegram.webhook_url", telegram.webhook_url, ("https", "http")),
+    )
+
+
+def _is_address(address: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def first_problem(error: ValidationError) -> str:
+    """One sentence on the first wrong setting, without its value."""
+    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    key = ".".join(str(part) if _KEY.fullmatch(str(part)) else "…" for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f'unknown key "{key}"; config.example.toml lists all keys.'
-    return f'"{key}" = {problem["input"]!r} is refused: {problem["msg"]}.'
+    if problem["type"] == "model_type":
+        return f'"{key}" is a section: write [{key}] in a line of its own, and its settings below.'
+    return f'"{key}" is refused: {problem["msg"]}.'
