@@ -13,9 +13,9 @@ import discord
 
 from bot.desk import Desk
 from bot.discord.chat import DiscordChat
-from bot.discord.pace import Pace
 from bot.discord.placeholders import Placeholders
 from bot.discord.uploads import Uploads
+from bot.pace import Pace
 from storage.clock import Clock
 from storage.settings import Settings
 

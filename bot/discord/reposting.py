@@ -64,7 +64,7 @@ async def post_again(front: Front, interaction: Interaction) -> None:
             raise QueueFull(words.stopping)
         request_id = _chosen(interaction)
         check_interaction(interaction, words)
-        async with front.reposts.turn(interaction.user.id, own.again_soon):
+        async with front.reposts.turn(str(interaction.user.id), own.again_soon):
             asker = Asker(member=member_of(interaction), place=place_of(interaction), idem=idem_of(interaction))
             view = await front.desk.film(request_id, asker)
             nonce = f"fb.again.{interaction.id}"[-NONCE_CHARS_MAX:]

@@ -11,7 +11,7 @@ from bot.desk import Asker
 from bot.telegram.front import Front, Spot, message_idem, ref, say
 from bot.telegram.origin import Origin, read_origin
 from bot.telegram.text import TEXT_CHARS_MAX, Told, calling, inert, utf16
-from bot.telegram.uploads import Upload, holds_other_media, upload_in
+from bot.telegram.uploads import Upload, other_media, upload_in
 from storage.errors import RequestRejected
 from storage.jobs import Status
 
@@ -23,17 +23,17 @@ async def animate(front: Front, spot: Spot, message: Message, rest: str) -> None
     words = spot.words
     replied = message.reply_to_message
     upload = upload_in(message)
-    if upload is None and not holds_other_media(message) and replied is not None:
+    refused = other_media(message, words)
+    if upload is None and refused is None and replied is not None:
         film_id = await _film_in(front, replied)
         if film_id is not None and rest:
             await reroll_with_words(front, spot, message, film_id, rest)
             return
         upload = upload_in(replied)
-        if upload is None and holds_other_media(replied):
-            raise RequestRejected(words.telegram.no_picture, field="picture")
+        refused = other_media(replied, words)
     if upload is None:
-        if holds_other_media(message):
-            raise RequestRejected(words.telegram.no_picture, field="picture")
+        if refused is not None:
+            raise RequestRejected(refused, field="picture")
         await say(front, spot, words.telegram.animate_help)
         return
     spoiler = bool(message.has_media_spoiler or (replied is not None and replied.has_media_spoiler))

@@ -6,7 +6,6 @@ Every press is answered: until then the button turns and turns.
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -16,9 +15,10 @@ from telegram.error import BadRequest, TelegramError
 from bot.chat import Action, ChatUnavailable, PlaceClosed, Slip
 from bot.desk import Asker
 from bot.telegram.animate import ask_for_words, origin_of
-from bot.telegram.commands import history
+from bot.telegram.commands import cancel_sentence, history
 from bot.telegram.controls import AGAIN, PAGE, Pressed, read_data
 from bot.telegram.front import PLATFORM, Front, Spot, member_of, ref
+from bot.telegram.repeat import repeated
 from bot.telegram.text import ANSWER_CHARS_MAX, shortened
 from bot.wording.refusals import refusal
 from storage.errors import FlipbookError, RequestRejected
@@ -77,8 +77,9 @@ async def _act(front: Front, query: CallbackQuery, spot: Spot, action: Action, n
         await front.standing.check_here(spot.chat_id, spot.words)
     match action:
         case Action.CANCEL:
-            await desk.cancel(number, spot.member, everyone=moderator, place=spot.place)
-            return own.cancel_wished.format(request_id=number)
+            return cancel_sentence(
+                spot.words, await desk.cancel(number, spot.member, everyone=moderator, place=spot.place)
+            )
         case Action.DELETE:
             left = await delete(front, spot, number, moderator=moderator)
             return (own.deleted_not_all if left else own.deleted).format(request_id=number)
@@ -117,7 +118,12 @@ async def delete(front: Front, spot: Spot, number: int, *, moderator: bool) -> i
 
 
 async def _again(front: Front, query: CallbackQuery, spot: Spot, number: int) -> str:
-    """The film as a new message here, written down as a copy of it. Nothing is charged."""
+    """The film as a new message here, written down as a copy of it. Nothing is charged, so it has its pace."""
+    async with front.reposts.turn(spot.member.user_id, spot.words.telegram.again_soon):
+        return await _post_again(front, query, spot, number)
+
+
+async def _post_again(front: Front, query: CallbackQuery, spot: Spot, number: int) -> str:
     await front.standing.check_here(spot.chat_id, spot.words)
     view = await front.desk.film(number, _asker(front, query, spot))
     # As an answer to this press, not to the message that once asked for it.
@@ -127,8 +133,8 @@ async def _again(front: Front, query: CallbackQuery, spot: Spot, number: int) ->
         copy = await front.chat.deliver(spot.place, view, nonce=f"again.{query.id}", slip=slip)
     except (ChatUnavailable, PlaceClosed) as exc:
         if slip.begun is not None:
-            with suppress(ChatUnavailable, PlaceClosed):
-                await front.chat.remove(slip.begun)
+            # By the relay, as often as it takes.
+            await front.desk.take_away(number, slip.begun)
         if isinstance(exc, ChatUnavailable):
             raise
         sentence = spot.words.telegram.again_refused.format(request_id=number)
@@ -142,7 +148,7 @@ async def _turn(front: Front, query: CallbackQuery, spot: Spot, number: int) -> 
     """Another page of the history, in place."""
     text, markup = await history(front, spot, before_id=number or None)
     try:
-        await query.edit_message_text(text, reply_markup=markup)
+        await repeated(partial(query.edit_message_text, text, reply_markup=markup))
     except BadRequest as exc:
         log.info("a page was not turned", extra={"reason": exc.message})
 
@@ -184,6 +190,6 @@ def _asker(front: Front, query: CallbackQuery, spot: Spot, *, origin: str = "") 
 async def _answer(query: CallbackQuery, text: str, *, alert: bool = False) -> None:
     """Seen by the one who pressed alone. A press that is too old for an answer is let go."""
     try:
-        await query.answer(shortened(text, ANSWER_CHARS_MAX) or None, show_alert=alert)
+        await repeated(partial(query.answer, shortened(text, ANSWER_CHARS_MAX) or None, show_alert=alert))
     except TelegramError as exc:
         log.info("a button was not answered", extra={"kind": type(exc).__name__})

@@ -10,6 +10,7 @@ from bot.telegram.controls import cancel_keyboard, history_keyboard
 from bot.telegram.front import Front, Spot, ref, say
 from bot.telegram.text import inert
 from bot.wording import pages
+from bot.wording.table import Table
 from storage.jobs import JobState, Status
 
 QUEUE_SHOWN = 10
@@ -68,8 +69,17 @@ async def cancel(front: Front, spot: Spot, message: Message, rest: str) -> None:
         wanted = open_films[0].request_id
     everyone = await front.standing.is_moderator(spot.chat_id, int(spot.member.user_id))
     status = await front.desk.cancel(wanted, spot.member, everyone=everyone, place=spot.place)
-    ended = status.state.terminal
-    await say(front, spot, (own.cancel_done if ended else own.cancel_wished).format(request_id=wanted))
+    await say(front, spot, cancel_sentence(spot.words, status))
+
+
+def cancel_sentence(words: Table, status: Status) -> str:
+    """What has come of a wish to cancel."""
+    own = words.telegram
+    if not status.state.terminal:
+        return own.cancel_wished.format(request_id=status.request_id)
+    if status.state is JobState.CANCELLED:
+        return own.cancel_done.format(request_id=status.request_id)
+    return own.cancel_over.format(request_id=status.request_id, state=words.states[status.state])
 
 
 async def show_help(front: Front, spot: Spot, message: Message, rest: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from telegram import ForceReply, InlineKeyboardMarkup, LinkPreviewOptions, Message, ReplyParameters, User
 from telegram.error import TelegramError
@@ -14,6 +14,7 @@ from telegram.ext import ExtBot
 from bot.chat import ChatUnavailable
 from bot.desk import Desk
 from bot.intake import clean_text
+from bot.pace import Pace
 from bot.telegram.budget import Priority
 from bot.telegram.chat import TelegramChat
 from bot.telegram.rights import Standing
@@ -44,6 +45,7 @@ class Front:
     standing: Standing
     settings: Settings
     clock: Clock
+    reposts: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

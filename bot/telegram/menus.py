@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from telegram import BotCommand, BotCommandScopeAllGroupChats, BotCommandScopeAllPrivateChats
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot.telegram.budget import Priority
+from bot.telegram.repeat import repeated
 from bot.wording import LANGUAGES, en
 
 IN_GROUPS = ("animate", "queue", "quota", "history", "cancel", "help", "privacy")
@@ -28,6 +30,6 @@ async def set_menus(bot: ExtBot[Priority]) -> None:
                 *((code, words) for code, words in LANGUAGES.items() if code != "en"),
             ]:
                 commands = [BotCommand(name, words.telegram.commands[name]) for name in names]
-                await bot.set_my_commands(commands, scope=scope, language_code=language)
+                await repeated(partial(bot.set_my_commands, commands, scope=scope, language_code=language))
     except TelegramError as exc:
         log.warning("the menu of commands was not set", extra={"kind": type(exc).__name__})

@@ -15,7 +15,7 @@ from bot.telegram.inbox import Inbox
 from bot.telegram.parsing import NoUpdate, receive
 from bot.telegram.rates import seconds
 
-ALLOWED = ("message", "callback_query", "message_reaction", "my_chat_member")
+ALLOWED = ("message", "channel_post", "callback_query", "message_reaction", "my_chat_member")
 """Edited messages are not among them: a wish that is edited is not wished again. Reactions come only when asked for."""
 AT_ONCE = 100
 """The most that Telegram gives at a time, and so the most that are open at once."""

@@ -16,6 +16,8 @@ class Command:
     """Lower case, without slash and address."""
     rest: str
     """What follows it."""
+    addressed: bool = False
+    """To this bot by its name: in a group, other bots may know a command without one."""
 
 
 def read_command(message: Message, username: str) -> Command | None:
@@ -29,4 +31,4 @@ def read_command(message: Message, username: str) -> Command | None:
     name, _, address = text[1 : first.length].partition("@")
     if address and address.lower() != username.lower():
         return None
-    return Command(name.lower(), text[first.length :].strip())
+    return Command(name.lower(), text[first.length :].strip(), addressed=bool(address))

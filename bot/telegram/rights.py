@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from telegram import (
@@ -21,6 +22,7 @@ from telegram.error import BadRequest, Forbidden, NetworkError, TelegramError, T
 from telegram.ext import ExtBot
 
 from bot.telegram.budget import Priority
+from bot.telegram.repeat import repeated
 from bot.wording.table import Table
 from storage.errors import RequestRejected
 
@@ -59,7 +61,7 @@ class Standing:
         known = self._known(self._moderators, key)
         if known is None:
             try:
-                member = await self._bot.get_chat_member(chat_id, user_id)
+                member = await repeated(partial(self._bot.get_chat_member, chat_id, user_id))
             except TelegramError:
                 return False
             known = _moderates(member)
@@ -92,14 +94,14 @@ class Standing:
 
     async def _ask(self, chat_id: int) -> Rights | None:
         try:
-            me = await self._bot.get_chat_member(chat_id, self._bot.id)
+            me = await repeated(partial(self._bot.get_chat_member, chat_id, self._bot.id))
             if isinstance(me, ChatMemberLeft | ChatMemberBanned):
                 return Rights(present=False)
             if isinstance(me, ChatMemberOwner | ChatMemberAdministrator):
                 return Rights()
             if isinstance(me, ChatMemberRestricted):
                 return _rights(me)
-            chat = await self._bot.get_chat(chat_id)
+            chat = await repeated(partial(self._bot.get_chat, chat_id))
         except Forbidden:
             return Rights(present=False)
         except (BadRequest, TimedOut, NetworkError):

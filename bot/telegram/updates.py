@@ -12,6 +12,7 @@ from bot.telegram.commands import COMMANDS, start
 from bot.telegram.front import Front, Spot, guarded, message_idem, ref, say, spot_of
 from bot.telegram.reactions import Reactions
 from bot.telegram.reading import read_command
+from bot.telegram.talk import Talk
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +23,13 @@ class Updates:
     def __init__(self, front: Front) -> None:
         self._front = front
         self._reactions = Reactions(front)
+        self._talk = Talk(front)
 
     async def handle(self, update: Update) -> None:
         if update.message is not None:
             await self._message(update.message)
+        elif update.channel_post is not None:
+            await self._talk.in_channel(update.channel_post)
         elif update.callback_query is not None:
             await press(self._front, update.callback_query)
         elif update.message_reaction is not None:
@@ -82,16 +86,25 @@ class Updates:
                 await start(front, spot, message, command.rest)
             elif (run := COMMANDS.get(command.name)) is not None:
                 await run(front, spot, message, command.rest)
+            elif spot.private or command.addressed:
+                await self._talk.unknown(spot, command)
 
     async def _words(self, spot: Spot, message: Message) -> None:
-        """A message without a command: other words for a film, where it replies to one, or talk that is not for us."""
+        """A message without a command: other words for a film, where it replies to one; a wish, in private; or talk."""
+        film_id = await self._film(spot, message)
+        if film_id is not None and message.text:
+            await reroll_with_words(self._front, spot, message, film_id, message.text)
+        elif spot.private:
+            await self._talk.in_private(spot, message)
+
+    async def _film(self, spot: Spot, message: Message) -> int | None:
+        """The film that a message replies to with other words."""
         front = self._front
         replied = message.reply_to_message
-        if replied is None or replied.from_user is None or replied.from_user.id != front.bot.id or not message.text:
-            return
+        if replied is None or replied.from_user is None or replied.from_user.id != front.bot.id:
+            return None
         film_id = film_asked_about(front, replied)
         if film_id is None and spot.private:
             # In a group people talk about a film by replying to it; nobody else is here.
             film_id = await front.desk.request_of(ref(spot.chat_id, replied.message_id))
-        if film_id is not None:
-            await reroll_with_words(front, spot, message, film_id, message.text)
+        return film_id

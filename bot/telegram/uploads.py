@@ -7,16 +7,19 @@ Telegram no longer finds is InvalidToken: the token is fine.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
-from telegram import Document, Message
+from telegram import Message
 from telegram.error import BadRequest, InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
 from bot.telegram.budget import Priority
 from bot.telegram.errors import says
+from bot.telegram.repeat import PAUSE_S, TRIES, repeated
 from bot.wording.table import Table
 from storage.errors import RequestRejected
 
@@ -40,20 +43,30 @@ class Upload:
 
 
 def upload_in(message: Message) -> Upload | None:
-    """The picture in a message: a photo in its largest size, or a file that says it is an image."""
+    """The picture in a message: a photo in its largest size, a sticker, a GIF, or any file.
+
+    Of a file, its type and its name say nothing that can be relied on: its bytes do, when they are read.
+    """
     if message.photo:
         largest = max(message.photo, key=lambda size: size.width * size.height)
         return Upload(file_id=largest.file_id, size=largest.file_size or 0, photo=True)
-    document = message.document
-    if document is not None and _is_picture(document):
-        return Upload(file_id=document.file_id, size=document.file_size or 0, photo=False)
-    return None
+    if message.sticker is not None and message.sticker.is_animated:
+        return None
+    # What is sent as a GIF arrives as a silent film, and as a document beside it.
+    file = message.sticker or message.animation or message.document
+    return None if file is None else Upload(file_id=file.file_id, size=file.file_size or 0, photo=False)
 
 
-def holds_other_media(message: Message) -> bool:
-    """A sticker, a video, a voice, a file of another kind: something that was meant and cannot be animated."""
-    kinds = (message.sticker, message.animation, message.video, message.video_note, message.voice, message.audio)
-    return any(kind is not None for kind in (*kinds, message.document))
+def other_media(message: Message, words: Table) -> str | None:
+    """Why what is in the message cannot be animated, though it was meant; None where nothing is."""
+    if message.sticker is not None and message.sticker.is_animated:
+        return words.telegram.sticker_animated
+    kinds = (message.video, message.video_note, message.voice, message.audio)
+    return words.telegram.no_picture if any(kind is not None for kind in kinds) else None
+
+
+class _NotNow(Exception):
+    """The server has the file and does not give it."""
 
 
 class Uploads:
@@ -83,10 +96,15 @@ class Uploads:
         own = words.telegram
         try:
             async with self._turns, asyncio.timeout(self._seconds_max):
-                return await self._read(await self._where(upload, words), words)
+                where = await self._where(upload, words)
+                for number in range(TRIES - 1):
+                    with suppress(httpx.HTTPError, _NotNow):
+                        return await self._read(where, words)
+                    await asyncio.sleep(PAUSE_S * 2**number)
+                return await self._read(where, words)
         except TimeoutError as exc:
             raise RequestRejected(own.upload_slow.format(seconds=round(self._seconds_max)), field="picture") from exc
-        except (httpx.HTTPError, OSError):
+        except (httpx.HTTPError, _NotNow, OSError):
             # Without its cause: the address in it holds the token.
             raise RequestRejected(own.upload_failed, field="picture") from None
 
@@ -94,7 +112,7 @@ class Uploads:
         """The file's address, or its path where a local server shares this machine's disk."""
         own = words.telegram
         try:
-            found = await self._bot.get_file(upload.file_id)
+            found = await repeated(partial(self._bot.get_file, upload.file_id))
         except (InvalidToken, BadRequest) as exc:
             if says(exc, "file is too big"):
                 raise self._too_large(words) from exc
@@ -114,7 +132,7 @@ class Uploads:
             if response.status_code in (401, 403, 404, 410):
                 raise RequestRejected(own.upload_expired, field="picture")
             if response.status_code != 200:
-                raise RequestRejected(own.upload_failed, field="picture")
+                raise _NotNow
             found = bytearray()
             async for chunk in response.aiter_bytes(CHUNK_BYTES):
                 found += chunk
@@ -122,7 +140,7 @@ class Uploads:
                     # Leaving the block closes the connection: the rest is never read.
                     raise self._too_large(words)
         if not found:
-            raise RequestRejected(own.upload_failed, field="picture")
+            raise _NotNow
         return bytes(found)
 
     def _read_local(self, path: Path, words: Table) -> bytes:
@@ -136,9 +154,3 @@ class Uploads:
         most = self._bytes_max / 1_000_000
         sentence = words.telegram.upload_too_large.format(most=f"{most:.0f}" if most >= 1 else f"{most:.2g}")
         return RequestRejected(sentence, field="picture")
-
-
-def _is_picture(document: Document) -> bool:
-    """What else may hide behind it, intake finds out from the bytes."""
-    kind = (document.mime_type or "").lower()
-    return kind.startswith("image/")

@@ -232,6 +232,13 @@ TABLE = Table(
         "/queue shows who waits, /quota what you have left, /history your films, /cancel takes one back. In private, "
         "t.me/{username}, /link joins your Discord account to this one.",
         album_note="Of an album, the picture with the words is animated.",
+        words_alone="🎬 Send me a picture with a caption that says what should move, or reply to a picture with your "
+        "words. /help says more.",
+        picture_alone="🎬 What should move? Reply to the picture with your words, or with /animate and I choose.",
+        unknown_command="I do not know {command}. /help says what I can do.",
+        mistyped_command="I do not know {command}. Did you mean {meant}?",
+        in_channel="I do not work in channels: I cannot tell who writes here, and films are counted for each person. "
+        "Ask me in a group or in private.",
         film_line="✨ {name}, your film is here…",
         again_button="Post {request_id} again",
         earlier_button="▶️ Earlier",
@@ -243,6 +250,7 @@ TABLE = Table(
         cancel_none="You have no film here that could be cancelled.",
         cancel_which="Which one? {numbers}",
         cancel_done="✖️ Film {request_id} is cancelled.",
+        cancel_over="Film {request_id} is {state} already, so there is nothing to cancel.",
         cancel_wished="✖️ Film {request_id} is being cancelled.",
         asked="🎬 Taken down as film {request_id}.",
         deleted="🗑 Film {request_id} is deleted.",
@@ -250,6 +258,7 @@ TABLE = Table(
         hidden="🙈 Film {request_id} is covered now.",
         hide_counted="🙈 Noted. Film {request_id} is covered once enough members wish it.",
         posted_again="Film {request_id} is posted again.",
+        again_soon="One film at a time, please: wait some seconds, then press again.",
         again_refused="Telegram does not let me send film {request_id} here.",
         link_code="🔗 Your code: {code}\nSend it on Discord with /link within {minutes} minutes. Then both accounts "
         "are one: one quota, one history. Give it to nobody. If you have a code from Discord, send /link and the "
@@ -258,6 +267,8 @@ TABLE = Table(
         permission_missing="I could not bring a film here: an admin must allow me this first: {permissions}.",
         anonymous="I cannot tell who you are here, and so cannot count your films: write as yourself.",
         no_picture="That is no picture that I can animate: send a photo, or an image as a file (JPEG, PNG, WebP, GIF).",
+        sticker_animated="Animated stickers of this kind cannot be read: send a still sticker, a photo, or an image as "
+        "a file.",
         upload_too_large="The file is larger than the {most} MB that I can fetch; please send a smaller picture.",
         upload_expired="Telegram no longer has this file; please send the picture again.",
         upload_slow="The picture did not arrive within {seconds} s; please try again. Nothing was charged.",

@@ -269,6 +269,13 @@ TABLE = Table(
         "/queue mostra chi aspetta, /quota cosa ti resta, /history i tuoi filmati, /cancel ne ritira uno. In privato, "
         "t.me/{username}, /link unisce il tuo account Discord a questo.",
         album_note="Di un album si anima l'immagine con le parole.",
+        words_alone="🎬 Inviami un'immagine con una didascalia che dice cosa deve muoversi, o rispondi a un'immagine "
+        "con le tue parole. /help dice di più.",
+        picture_alone="🎬 Cosa deve muoversi? Rispondi all'immagine con le tue parole, o con /animate e scelgo io.",
+        unknown_command="Non conosco {command}. /help dice cosa so fare.",
+        mistyped_command="Non conosco {command}. Intendevi {meant}?",
+        in_channel="Nei canali non funziono: qui non so chi scrive, e i filmati si contano per persona. Chiedimelo in "
+        "un gruppo o in privato.",
         film_line="✨ {name}, ecco il tuo filmato…",
         again_button="Ripubblica {request_id}",
         earlier_button="▶️ Precedenti",
@@ -280,6 +287,7 @@ TABLE = Table(
         cancel_none="Qui non hai filmati da annullare.",
         cancel_which="Quale? {numbers}",
         cancel_done="✖️ Il filmato {request_id} è annullato.",
+        cancel_over="Il filmato {request_id} è già {state}: non c'è nulla da annullare.",
         cancel_wished="✖️ Il filmato {request_id} viene annullato.",
         asked="🎬 Preso in carico come filmato {request_id}.",
         deleted="🗑 Il filmato {request_id} è eliminato.",
@@ -287,6 +295,7 @@ TABLE = Table(
         hidden="🙈 Il filmato {request_id} ora è coperto.",
         hide_counted="🙈 Annotato. Il filmato {request_id} si copre quando lo vogliono abbastanza membri.",
         posted_again="Il filmato {request_id} è ripubblicato.",
+        again_soon="Un filmato alla volta: aspetta qualche secondo, poi premi di nuovo.",
         again_refused="Telegram non mi lascia inviare qui il filmato {request_id}.",
         link_code="🔗 Il tuo codice: {code}\nInvialo su Discord con /link entro {minutes} minuti. Poi i due account "
         "sono uno: una sola quota, una sola cronologia. Non darlo a nessuno. Se hai un codice di Discord, invia /link "
@@ -296,6 +305,8 @@ TABLE = Table(
         "{permissions}.",
         anonymous="Qui non so chi sei e non posso contare i tuoi filmati: scrivi con il tuo nome.",
         no_picture="Non è un'immagine che so animare: invia una foto, o un'immagine come file (JPEG, PNG, WebP, GIF).",
+        sticker_animated="Gli sticker animati di questo tipo non si possono leggere: invia uno sticker fermo, una foto "
+        "o un'immagine come file.",
         upload_too_large="Il file supera i {most} MB che posso scaricare; invia un'immagine più piccola.",
         upload_expired="Telegram non ha più questo file; invia di nuovo l'immagine.",
         upload_slow="L'immagine non è arrivata entro {seconds} s; riprova. Nulla è stato addebitato.",

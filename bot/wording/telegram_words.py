@@ -20,6 +20,15 @@ class TelegramWords:
     help_text: str
     """{username}: of the bot."""
     album_note: str
+    words_alone: str
+    """In private, to talk without a picture."""
+    picture_alone: str
+    """In private, to a picture without words."""
+    unknown_command: str
+    """{command}"""
+    mistyped_command: str
+    """{command}, {meant}: a command that is written nearly so."""
+    in_channel: str
 
     # The film
     film_line: str
@@ -43,6 +52,8 @@ class TelegramWords:
     """{numbers}: commands, one for each film."""
     cancel_done: str
     """{request_id}"""
+    cancel_over: str
+    """{request_id}, {state}: it has ended otherwise."""
     cancel_wished: str
     """{request_id}: the engine hears of it within seconds."""
     asked: str
@@ -57,6 +68,7 @@ class TelegramWords:
     """{request_id}"""
     posted_again: str
     """{request_id}"""
+    again_soon: str
     again_refused: str
     """{request_id}"""
     link_code: str
@@ -70,6 +82,8 @@ class TelegramWords:
     """Asked by a channel, or by an admin who hides behind the group."""
     no_picture: str
     """A sticker, a video, a voice, a file of another kind."""
+    sticker_animated: str
+    """Drawn by the member's own program, frame by frame: there is no picture in the file."""
     upload_too_large: str
     """{most}: megabytes"""
     upload_expired: str

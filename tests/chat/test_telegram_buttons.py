@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from chatkit.telegram import Standing, TelegramKit
+from chatkit.telegram import Standing, TelegramKit, faults
 from telegramkit.site import ASK, PROMPT, Site, is_film, labels, member, site
 
 from bot.telegram.front import place
+from storage.clock import SystemClock
 from storage.jobs import Failure, JobState, RequestKind
 
 
@@ -175,6 +176,40 @@ async def test_a_reaction_is_refused_in_private_and_once_an_hour(here: Site) -> 
     assert len(await here.requests()) == 2
 
 
+class SetBack:
+    """A wall clock that somebody sets back."""
+
+    by_ms = 0
+    _clock = SystemClock()
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms() - self.by_ms
+
+    def lease_ms(self) -> int:
+        return self._clock.lease_ms()
+
+    def boot_id(self) -> str:
+        return self._clock.boot_id()
+
+
+async def test_a_clock_that_is_set_back_makes_no_refusal_come_twice(tmp_path: Path) -> None:
+    clock = SetBack()
+    async with TelegramKit.open() as kit, site(tmp_path / "data", kit, clock=clock) as here:
+        here.ben.starts()
+        await here.says(here.ben.private, "I animate")
+        await here.asked()
+        film = await here.drawn()
+        await here.work.submit(member=member(here.ben), place=place(here.cave.id), seconds=119.0)
+        here.ben.reacts(film, "⚡")
+        refusal = await here.says(here.ben.private, "of video left")
+        clock.by_ms = 86_400_000
+        here.ben.reacts(film)
+        here.ben.reacts(film, "⚡")
+        here.ben.says(here.ben.private, "/quota")
+        await here.says(here.ben.private, "come back each day")
+        assert [it for it in here.ben.private.from_bot if "this film needs" in it.text] == [refusal]
+
+
 async def test_forged_buttons_are_refused_and_answered(here: Site) -> None:
     await here.asked()
     film = await here.drawn()
@@ -226,3 +261,47 @@ async def test_a_blank_page_says_so(here: Site) -> None:
     here.ben.says(here.ben.private, "/history")
     await here.kit.until(lambda: here.ben.private.from_bot)
     assert ASK not in here.ben.private.from_bot[0].text
+
+
+@pytest.mark.parametrize("how", ["button", "command"])
+async def test_a_film_that_has_ended_is_not_said_to_be_cancelled(here: Site, how: str) -> None:
+    status = await here.asked(where=here.mia.private)
+    await here.drawn(here.mia.private)
+    if how == "command":
+        here.mia.says(here.mia.private, "/cancel 1")
+        await here.says(here.mia.private, "Film 1 is done already")
+    else:
+        # The button is gone with its message; a client may still show it.
+        film = await here.film(here.mia.private)
+        click = here.mia.sends_data(film, "cancel:1")
+        answer = await here.kit.until(lambda: click.answer)
+        assert answer["text"] == "Film 1 is done already, so there is nothing to cancel."
+    assert status.deleted
+    assert (await here.status()).state is JobState.DONE
+
+
+async def test_a_film_is_posted_again_at_a_pace(here: Site) -> None:
+    await here.asked(where=here.mia.private)
+    film = await here.drawn(here.mia.private)
+    here.mia.says(here.mia.private, "/history")
+    page = await here.says(here.mia.private, "Your films")
+    first, second = here.mia.clicks(page, "Post 1"), here.mia.clicks(page, "Post 1")
+    again = await here.film(here.mia.private, besides={film})
+    said = [(await here.kit.until(lambda click=click: click.answer))["text"] for click in (first, second)]
+    assert said == ["Film 1 is posted again.", "One film at a time, please: wait some seconds, then press again."]
+    assert [it for it in here.mia.private.from_bot if is_film(it)] == [film, again]
+
+
+async def test_an_answer_to_a_button_that_fails_is_given_again(here: Site) -> None:
+    await here.asked()
+    film = await here.drawn()
+    here.kit.faults.add(faults.bad_gateway("answerCallbackQuery", times=2))
+    click = here.mia.clicks(film, "Hide")
+    await here.kit.until(lambda: click.answer)
+
+
+async def test_a_moderator_is_one_though_the_question_fails_once(here: Site) -> None:
+    status = await here.asked()
+    here.kit.faults.add(faults.bad_gateway("getChatMember"))
+    here.ben.clicks(status, "Cancel")
+    await here.kit.until(lambda: "moderator" in status.text)

@@ -56,9 +56,6 @@ async def test_answers_that_are_lost_for_long_leave_one_status_and_one_line_at_m
 @pytest.mark.parametrize("method", ["sendPhoto", "getFile", "getUpdates", "answerCallbackQuery"])
 async def test_a_line_that_breaks_is_gone_on_with(here: Site, method: str) -> None:
     here.kit.faults.add(faults.abort(method))
-    if method == "getFile":
-        here.mia.sends_photo(here.cave, samples.picture(), ASK)
-        await here.says(here.cave, "did not hand out")
     status = await here.asked()
     film = await here.drawn()
     here.mia.clicks(film, "Hide")

@@ -11,6 +11,7 @@ from chatkit.telegram import Download, Message, Standing, TelegramKit, faults, s
 from telegramkit.site import ASK, AT_ONCE, PROMPT, Site, settings_for, site
 
 from bot.telegram.budget import Budget, Priority
+from bot.telegram.repeat import TRIES
 from storage.settings import IntakeSettings
 
 
@@ -30,19 +31,40 @@ async def refused(here: Site, words: str) -> Message:
 @pytest.mark.parametrize(
     "send",
     [
-        lambda here: here.mia.says(here.cave, ASK, reply_to=here.mia.sends_sticker(here.cave)),
-        lambda here: here.mia.says(here.cave, ASK, reply_to=here.mia.sends_sticker(here.cave, animated=True)),
         lambda here: here.mia.sends_video(here.cave, ASK),
-        lambda here: here.mia.sends_gif(here.cave, ASK),
+        lambda here: here.mia.says(here.cave, ASK, reply_to=here.mia.sends_video(here.cave)),
         lambda here: here.mia.sends_voice(here.cave, ASK),
-        lambda here: here.mia.sends_document(here.cave, b"%PDF-1.7", ASK, name="a.pdf", mime="application/pdf"),
     ],
-    ids=["sticker", "animated sticker", "video", "gif", "voice", "pdf"],
+    ids=["video", "reply to a video", "voice"],
 )
 async def test_what_is_no_picture_is_refused(here: Site, send: Callable[[Site], Message]) -> None:
     asked = send(here)
     answer = await refused(here, "no picture that I can animate")
     assert answer.reply_to is asked
+
+
+async def test_a_sticker_that_moves_by_itself_is_refused_by_its_name(here: Site) -> None:
+    here.mia.says(here.cave, ASK, reply_to=here.mia.sends_sticker(here.cave, animated=True))
+    await refused(here, "Animated stickers of this kind cannot be read")
+
+
+async def test_a_still_sticker_is_a_picture(here: Site) -> None:
+    here.mia.says(here.cave, ASK, reply_to=here.mia.sends_sticker(here.cave))
+    await here.says(here.cave, "Queued")
+    await here.drawn()
+
+
+@pytest.mark.parametrize("mime", ["application/octet-stream", "", "application/pdf"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+async def test_a_file_is_what_its_bytes_say_and_not_its_type(here: Site, mime: str, form: str) -> None:
+    here.mia.sends_document(here.cave, samples.picture(form=form), ASK, name="fox.bin", mime=mime)
+    await here.says(here.cave, "Queued")
+
+
+async def test_a_file_that_is_no_picture_is_refused_once_it_is_read(here: Site) -> None:
+    here.mia.sends_document(here.cave, b"%PDF-1.7" + bytes(2000), ASK, name="a.pdf", mime="application/pdf")
+    await here.kit.until(lambda: here.cave.from_bot)
+    assert await here.requests() == []
 
 
 async def test_a_file_of_25_megabytes_is_refused_before_it_is_fetched(here: Site) -> None:
@@ -75,8 +97,8 @@ async def test_a_file_that_has_expired_is_no_reason_to_stop(here: Site) -> None:
 
 
 @pytest.mark.parametrize("download", [Download.MISSING, Download.HTML, Download.ABORT, Download.SHORT])
-async def test_a_download_that_goes_wrong_is_said(here: Site, download: Download) -> None:
-    here.kit.faults.downloads.append(download)
+async def test_a_download_that_goes_wrong_again_and_again_is_said(here: Site, download: Download) -> None:
+    here.kit.faults.downloads += [download] * (1 if download in (Download.MISSING, Download.HTML) else TRIES)
     here.mia.sends_photo(here.cave, samples.picture(), ASK)
     await here.kit.until(lambda: here.cave.from_bot)
     assert await here.requests() == []
@@ -84,8 +106,29 @@ async def test_a_download_that_goes_wrong_is_said(here: Site, download: Download
     await here.asked()
 
 
+@pytest.mark.parametrize("download", [Download.ABORT, Download.SHORT])
+async def test_a_download_that_goes_wrong_once_is_made_again(here: Site, download: Download) -> None:
+    here.kit.faults.downloads.append(download)
+    await here.asked()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.flood_wait("getFile", 1),
+        faults.bad_gateway("getFile", times=2),
+        faults.refuse("getFile", 500, "Internal Server Error"),
+        faults.abort("getFile", times=2),
+    ],
+    ids=["flood wait", "bad gateway", "500", "abort"],
+)
+async def test_a_question_that_fails_is_asked_again(here: Site, fault: faults.Fault) -> None:
+    here.kit.faults.add(replace(fault))
+    await here.asked()
+
+
 async def test_a_flood_wait_does_not_call_the_file_gone(here: Site) -> None:
-    here.kit.faults.add(faults.flood_wait("getFile", 1))
+    here.kit.faults.add(faults.flood_wait("getFile", 60))
     here.mia.sends_photo(here.cave, samples.picture(), ASK)
     await refused(here, "did not hand out the picture; please try again")
 

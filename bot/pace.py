@@ -21,11 +21,11 @@ class Pace:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._busy: set[int] = set()
-        self._pauses = Throttle[int](PAUSE_S, keys_max=MEMBERS_MAX, monotonic=monotonic)
+        self._busy: set[str] = set()
+        self._pauses = Throttle[str](PAUSE_S, keys_max=MEMBERS_MAX, monotonic=monotonic)
 
     @asynccontextmanager
-    async def turn(self, user_id: int, refusal: str) -> AsyncGenerator[None]:
+    async def turn(self, user_id: str, refusal: str) -> AsyncGenerator[None]:
         """A block for one piece of work. Raises RequestRejected with that sentence where the member's last is too near.
 
         Work that is refused inside the block costs no pause.

@@ -1,0 +1,97 @@
+"""What is said to the bot without a command of its own: a wish, or one line that says what would be one."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import TypeVar
+
+from telegram import Message
+
+from bot.telegram.animate import animate
+from bot.telegram.commands import COMMANDS
+from bot.telegram.front import PLATFORM, Front, Spot, say
+from bot.telegram.reading import Command, read_command
+from bot.telegram.text import inert
+from bot.telegram.uploads import other_media, upload_in
+from storage.errors import RequestRejected
+from storage.jobs import Member
+
+KNOWN = ("animate", "start", *COMMANDS)
+CHANNEL_EVERY_S = 86_400.0
+"""Between two answers in one channel: all its readers see them."""
+REMEMBERED_MAX = 1_000
+"""Channels that were answered, albums of which something was said."""
+COMMAND_CHARS_MAX = 32
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Talk:
+    """Of one connection."""
+
+    def __init__(self, front: Front, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._front = front
+        self._monotonic = monotonic
+        self._channels: OrderedDict[int, float] = OrderedDict()
+        self._albums: OrderedDict[str, None] = OrderedDict()
+
+    async def in_private(self, spot: Spot, message: Message) -> None:
+        """Everything there is meant for the bot: a picture with words is a wish. Raises FlipbookError."""
+        own = spot.words.telegram
+        replied = message.reply_to_message
+        if upload_in(message) is not None:
+            # What is passed on brings the words of somebody else, who wished for nothing.
+            if message.caption and message.forward_origin is None:
+                self._said_of_album(message)
+                await animate(self._front, spot, message, message.caption)
+            elif not self._said_of_album(message):
+                await say(self._front, spot, own.picture_alone)
+        elif (refused := other_media(message, spot.words)) is not None:
+            raise RequestRejected(refused, field="picture")
+        elif message.text and replied is not None and upload_in(replied) is not None:
+            await animate(self._front, spot, message, message.text)
+        elif message.text:
+            await say(self._front, spot, own.words_alone)
+
+    async def unknown(self, spot: Spot, command: Command) -> None:
+        """A command that is none: the one that was meant, as far as the letters tell."""
+        own = spot.words.telegram
+        shown = inert("/" + command.name[:COMMAND_CHARS_MAX])
+        meant = next(iter(get_close_matches(command.name[:COMMAND_CHARS_MAX], KNOWN, n=1)), None)
+        if meant is None:
+            await say(self._front, spot, own.unknown_command.format(command=shown))
+        else:
+            await say(self._front, spot, own.mistyped_command.format(command=shown, meant=f"/{meant}"))
+
+    async def in_channel(self, post: Message) -> None:
+        """A command in a channel, where nobody can be charged. What else is posted there is not for the bot."""
+        command = read_command(post, self._front.bot.username)
+        if command is None or command.name not in KNOWN:
+            return
+        chat_id, now_s = post.chat.id, self._monotonic()
+        if now_s - self._channels.get(chat_id, float("-inf")) < CHANNEL_EVERY_S:
+            return
+        _remember(self._channels, chat_id, now_s)
+        nobody = Member(platform=PLATFORM, user_id="0", name="", locale="")
+        spot = Spot(member=nobody, chat_id=chat_id, topic=None, message_id=post.message_id)
+        await say(self._front, spot, spot.words.telegram.in_channel)
+
+    def _said_of_album(self, message: Message) -> bool:
+        """Whether another picture of the same album was answered; from now on, this one was."""
+        album = message.media_group_id
+        if album is None:
+            return False
+        known = album in self._albums
+        _remember(self._albums, album, None)
+        return known
+
+
+def _remember(known: OrderedDict[K, V], key: K, value: V) -> None:
+    known[key] = value
+    known.move_to_end(key)
+    while len(known) > REMEMBERED_MAX:
+        known.popitem(last=False)
