@@ -119,8 +119,10 @@ async def _submit(front: Front, spot: Spot, message: Message, upload: Upload, te
     front.uploads.check_claims(upload, words)
     await front.standing.check_here(spot.chat_id, words)
     await front.desk.check(incoming)
-    picture = await front.uploads.fetch(upload, words)
-    accepted = await front.desk.submit(replace(incoming, picture=picture))
+    # Held until the picture is on the disk and committed: so many are in memory, and no more.
+    async with front.uploads.turn(spot.member.user_id):
+        picture = await front.uploads.fetch(upload, words)
+        accepted = await front.desk.submit(replace(incoming, picture=picture))
     notes = list(accepted.notes)
     if message.media_group_id is not None and upload_in(message) is not None:
         notes.append(words.telegram.album_note)

@@ -7,7 +7,7 @@ Telegram no longer finds is InvalidToken: the token is fine.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from telegram.ext import ExtBot
 from bot.telegram.budget import Priority
 from bot.telegram.errors import says
 from bot.telegram.repeat import PAUSE_S, TRIES, repeated
+from bot.turns import Turns
 from bot.wording.table import Table
 from storage.errors import RequestRejected
 
@@ -28,8 +29,9 @@ CLOUD_BYTES_MAX = 20_000_000
 SECONDS_MAX = 30.0
 """For one file, from the question where it is to its last byte."""
 CHUNK_BYTES = 65_536
-AT_ONCE = 8
-"""Downloads at a time: each may hold a whole picture in memory."""
+UPLOADS_AT_ONCE = 4
+"""Requests whose pictures are in memory at a time, from the first byte until they are kept on the disk: with Telegram's
+own server, 80 MB. Two are read while two are fetched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,11 @@ class Uploads:
         self._client = client
         self._bytes_max = bytes_max
         self._seconds_max = seconds_max
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = Turns(UPLOADS_AT_ONCE)
+
+    def turn(self, user_id: str) -> AbstractAsyncContextManager[None]:
+        """A block around all that holds a request's picture in memory."""
+        return self._turns.turn(user_id)
 
     def check_claims(self, upload: Upload, words: Table) -> None:
         """Refuse what is too large by its own account, before anything is fetched. Raises RequestRejected."""
@@ -92,10 +98,10 @@ class Uploads:
             raise self._too_large(words)
 
     async def fetch(self, upload: Upload, words: Table) -> bytes:
-        """The file's bytes, at most `bytes_max`. Raises RequestRejected with one sentence for the member."""
+        """The file's bytes, at most `bytes_max`; call it in a `turn`. Raises RequestRejected with one sentence."""
         own = words.telegram
         try:
-            async with self._turns, asyncio.timeout(self._seconds_max):
+            async with asyncio.timeout(self._seconds_max):
                 where = await self._where(upload, words)
                 for number in range(TRIES - 1):
                     with suppress(httpx.HTTPError, _NotNow):

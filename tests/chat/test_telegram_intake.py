@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from telegramkit.site import ASK, AT_ONCE, PROMPT, Site, settings_for, site
 
 from bot.telegram.budget import Budget, Priority
 from bot.telegram.repeat import TRIES
+from bot.telegram.uploads import UPLOADS_AT_ONCE
+from storage.database import FILE_NAME
 from storage.settings import IntakeSettings
 
 
@@ -67,6 +71,12 @@ async def test_a_file_that_is_no_picture_is_refused_once_it_is_read(here: Site) 
     assert await here.requests() == []
 
 
+async def test_what_is_sent_as_a_gif_gives_its_first_picture(here: Site) -> None:
+    here.mia.sends_gif(here.cave, ASK)
+    await here.says(here.cave, "Queued")
+    await here.drawn()
+
+
 async def test_a_file_of_25_megabytes_is_refused_before_it_is_fetched(here: Site) -> None:
     here.mia.sends_document(here.cave, None, ASK, name="big.png", mime="image/png", size=25_000_000)
     await refused(here, "larger than the 20 MB")
@@ -104,6 +114,22 @@ async def test_a_download_that_goes_wrong_again_and_again_is_said(here: Site, do
     assert await here.requests() == []
     assert not here.running.done()
     await here.asked()
+
+
+async def test_only_so_many_pictures_are_in_memory_until_their_requests_are_committed(here: Site) -> None:
+    people = [here.kit.person(f"P{number}") for number in range(3 * UPLOADS_AT_ONCE)]
+    with closing(sqlite3.connect(here.work.folder / FILE_NAME, isolation_level=None)) as other:
+        # Somebody else writes: what is fetched and read waits for its commit.
+        other.execute("BEGIN IMMEDIATE")
+        for person in people:
+            person.sends_photo(person.private, samples.picture(), ASK)
+        await here.kit.until(lambda: len(here.kit.called("getFile")) >= UPLOADS_AT_ONCE)
+        polls = len(here.kit.called("getUpdates"))
+        await here.kit.until(lambda: len(here.kit.called("getUpdates")) > polls + 20)
+        assert len(here.kit.called("getFile")) == UPLOADS_AT_ONCE
+        other.execute("ROLLBACK")
+    for person in people:
+        await here.says(person.private, "Queued")
 
 
 @pytest.mark.parametrize("download", [Download.ABORT, Download.SHORT])
