@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from telegramkit.site import ASK, AT_ONCE, PROMPT, Site, settings_for, site
 from bot.telegram.budget import Budget, Priority
 from bot.telegram.repeat import TRIES
 from bot.telegram.uploads import UPLOADS_AT_ONCE
-from storage.database import FILE_NAME
 from storage.settings import IntakeSettings
 
 
@@ -118,16 +117,19 @@ async def test_a_download_that_goes_wrong_again_and_again_is_said(here: Site, do
 
 async def test_only_so_many_pictures_are_in_memory_until_their_requests_are_committed(here: Site) -> None:
     people = [here.kit.person(f"P{number}") for number in range(3 * UPLOADS_AT_ONCE)]
-    with closing(sqlite3.connect(here.work.folder / FILE_NAME, isolation_level=None)) as other:
-        # Somebody else writes: what is fetched and read waits for its commit.
-        other.execute("BEGIN IMMEDIATE")
+    free = threading.Event()
+    # Somebody else writes: what is fetched and read waits for its commit.
+    writing = asyncio.create_task(here.work.database.write(lambda _: free.wait()))
+    try:
         for person in people:
             person.sends_photo(person.private, samples.picture(), ASK)
         await here.kit.until(lambda: len(here.kit.called("getFile")) >= UPLOADS_AT_ONCE)
         polls = len(here.kit.called("getUpdates"))
         await here.kit.until(lambda: len(here.kit.called("getUpdates")) > polls + 20)
         assert len(here.kit.called("getFile")) == UPLOADS_AT_ONCE
-        other.execute("ROLLBACK")
+    finally:
+        free.set()
+        await writing
     for person in people:
         await here.says(person.private, "Queued")
 
