@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
-from collections.abc import Callable
 from difflib import get_close_matches
-from typing import TypeVar
 
 from telegram import Message
 
@@ -16,6 +12,7 @@ from bot.telegram.front import PLATFORM, Front, Spot, say
 from bot.telegram.reading import Command, read_command
 from bot.telegram.text import inert
 from bot.telegram.uploads import other_media, upload_in
+from bot.throttle import Throttle
 from storage.errors import RequestRejected
 from storage.jobs import Member
 
@@ -26,18 +23,14 @@ REMEMBERED_MAX = 1_000
 """Channels that were answered, albums of which something was said."""
 COMMAND_CHARS_MAX = 32
 
-K = TypeVar("K")
-V = TypeVar("V")
-
 
 class Talk:
     """Of one connection."""
 
-    def __init__(self, front: Front, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, front: Front) -> None:
         self._front = front
-        self._monotonic = monotonic
-        self._channels: OrderedDict[int, float] = OrderedDict()
-        self._albums: OrderedDict[str, None] = OrderedDict()
+        self._channels = Throttle[int](CHANNEL_EVERY_S, keys_max=REMEMBERED_MAX)
+        self._albums = Throttle[str](float("inf"), keys_max=REMEMBERED_MAX)
 
     async def in_private(self, spot: Spot, message: Message) -> None:
         """Everything there is meant for the bot: a picture with words is a wish. Raises FlipbookError."""
@@ -72,10 +65,9 @@ class Talk:
         command = read_command(post, self._front.bot.username)
         if command is None or command.name not in KNOWN:
             return
-        chat_id, now_s = post.chat.id, self._monotonic()
-        if now_s - self._channels.get(chat_id, float("-inf")) < CHANNEL_EVERY_S:
+        chat_id = post.chat.id
+        if not self._channels.take(chat_id):
             return
-        _remember(self._channels, chat_id, now_s)
         nobody = Member(platform=PLATFORM, user_id="0", name="", locale="")
         spot = Spot(member=nobody, chat_id=chat_id, topic=None, message_id=post.message_id)
         await say(self._front, spot, spot.words.telegram.in_channel)
@@ -83,15 +75,4 @@ class Talk:
     def _said_of_album(self, message: Message) -> bool:
         """Whether another picture of the same album was answered; from now on, this one was."""
         album = message.media_group_id
-        if album is None:
-            return False
-        known = album in self._albums
-        _remember(self._albums, album, None)
-        return known
-
-
-def _remember(known: OrderedDict[K, V], key: K, value: V) -> None:
-    known[key] = value
-    known.move_to_end(key)
-    while len(known) > REMEMBERED_MAX:
-        known.popitem(last=False)
+        return album is not None and not self._albums.take(album)
