@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from bot.chat import Incoming
 from bot.options import Wish, read_wish
 from bot.wording import durations, table
+from bot.wording.isolate import isolated
 from bot.wording.table import Style, Table
 from storage.errors import RequestRejected
 from storage.jobs import FilmParams, Schedule
@@ -90,7 +91,7 @@ def read_options(incoming: Incoming, rules: Rules, draw: random.Random) -> Optio
     schedule = read_schedule(incoming.schedule, rules.model, words)
     if incoming.end_picture is not None and schedule is Schedule.FORWARD:
         raise RequestRejected(_no_end_picture(words, rules.model), field="end_picture")
-    wish = read_wish(incoming.prompt)
+    wish = read_wish(clean_text(incoming.prompt))
     # What was filled into a field of its own counts before what stands among the words.
     style = read_style(_given(incoming.style) or wish.style, words)
     return Options(
@@ -109,12 +110,12 @@ def read_options(incoming: Incoming, rules: Rules, draw: random.Random) -> Optio
 
 def read_changes(text: str, rules: Rules, draw: random.Random, words: Table, *, seconds: str | None = None) -> Changes:
     """Words and options for a film that comes from another; empty words leave the other's."""
-    wish = read_wish(text)
+    wish = read_wish(clean_text(text))
     style = read_style(wish.style, words)
     length = _given(seconds) or wish.seconds
     return Changes(
         seed=read_seed(wish.seed, draw, words),
-        prompt=read_prompt(wish.prompt, rules, words) if clean_text(wish.prompt) else None,
+        prompt=read_prompt(wish.prompt, rules, words) if wish.prompt else None,
         style=None if style is None else style.phrase,
         duration_ms=None if length is None else read_seconds(length, rules.film, words),
         form=wish.form,
@@ -256,7 +257,7 @@ def _whole(text: str) -> int | None:
 
 def _shown(text: str) -> str:
     text = clean_text(text)
-    return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
+    return isolated(text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…")
 
 
 def _no_end_picture(words: Table, model: ModelCard) -> str:

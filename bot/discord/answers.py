@@ -15,6 +15,7 @@ import discord
 from bot.discord.errors import ALREADY_ACKNOWLEDGED, INVALID_TOKEN, UNKNOWN_INTERACTION, retry_after_s
 from bot.discord.permissions import Interaction
 from bot.discord.text import back, content
+from bot.intake import clean_text
 from bot.wording import table
 from bot.wording.refusals import refusal
 from bot.wording.table import Table
@@ -49,7 +50,12 @@ class Crier(Protocol):
 
 def member_of(interaction: Interaction) -> Member:
     user = interaction.user
-    return Member(platform=PLATFORM, user_id=str(user.id), name=user.display_name, locale=interaction.locale.value)
+    return Member(platform=PLATFORM, user_id=str(user.id), name=name_of(user), locale=interaction.locale.value)
+
+
+def name_of(user: discord.abc.User) -> str:
+    """Without what is invisible or turns the words after it around; the number where nothing else is left."""
+    return clean_text(user.display_name) or f"#{user.id}"
 
 
 def place_of(interaction: Interaction) -> Place:

@@ -17,6 +17,8 @@ from bot.discord.animate import Upload, Wish, animate, upload_of
 from bot.discord.answers import first_answer, guarded, reply, words_of
 from bot.discord.front import Front
 from bot.discord.permissions import Interaction, check_interaction
+from bot.intake import clean_text
+from bot.wording.isolate import isolated
 from bot.wording.table import Table
 from bot.wording.views import editable
 from storage.errors import RequestRejected
@@ -33,6 +35,7 @@ PROMPT_CHARS_MAX = 4000
 """Of a text field."""
 SECONDS_CHARS_MAX = 12
 LABEL_CHARS_MAX = 100
+FILE_NAME_CHARS = 70
 
 
 class Offers:
@@ -151,7 +154,9 @@ def _values(components: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, str]
 def _picture_list(words: Table, pictures: Sequence[Upload]) -> discord.ui.Select[discord.ui.Modal]:
     options = [
         discord.SelectOption(
-            label=words.discord.form_picture_number.format(number=place + 1, name=picture.name)[:LABEL_CHARS_MAX],
+            label=words.discord.form_picture_number.format(
+                number=place + 1, name=isolated(clean_text(picture.name)[:FILE_NAME_CHARS])
+            )[:LABEL_CHARS_MAX],
             value=str(place),
             default=place == 0,
         )

@@ -15,7 +15,7 @@ import discord
 
 from bot.chat import Action, ChatUnavailable, MessageGone, PlaceClosed
 from bot.desk import Asker
-from bot.discord.answers import PLATFORM, place, ref
+from bot.discord.answers import PLATFORM, name_of, place, ref
 from bot.discord.errors import translated
 from bot.discord.front import Front
 from bot.discord.leftovers import call_out
@@ -198,7 +198,7 @@ async def _member(client: discord.Client, event: discord.RawReactionActionEvent)
         except (PlaceClosed, ChatUnavailable, MessageGone, discord.HTTPException) as exc:
             log.info("nobody knows who reacted", extra={"reason": exc})
             return None
-    return Member(platform=PLATFORM, user_id=str(user.id), name=user.display_name, locale="")
+    return Member(platform=PLATFORM, user_id=str(user.id), name=name_of(user), locale="")
 
 
 def _locale(client: discord.Client, event: discord.RawReactionActionEvent) -> str:

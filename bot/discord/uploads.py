@@ -10,8 +10,10 @@ from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 
+from bot.intake import clean_text
 from bot.turns import Turns
 from bot.wording.discord_words import DiscordWords
+from bot.wording.isolate import isolated
 from bot.wording.table import Table
 from storage.errors import RequestRejected
 
@@ -78,7 +80,10 @@ class Uploads:
             raise RequestRejected(own.upload_empty, field=field)
         kind = (content_type or "image/").partition(";")[0].strip().lower()
         if not kind.startswith("image/"):
-            raise RequestRejected(own.upload_no_picture.format(name=name[:60], kind=kind[:60]), field=field)
+            raise RequestRejected(
+                own.upload_no_picture.format(name=isolated(clean_text(name)[:60]), kind=clean_text(kind)[:60]),
+                field=field,
+            )
 
     def too_large(self, own: DiscordWords, field: str) -> RequestRejected:
         most = self._bytes_max / 1_000_000

@@ -10,7 +10,7 @@ from bot.chat import Incoming
 from bot.desk import Asker
 from bot.telegram.front import Front, Spot, message_idem, ref, say
 from bot.telegram.origin import Origin, read_origin
-from bot.telegram.text import TEXT_CHARS_MAX, Told, calling, inert, utf16
+from bot.telegram.text import TEXT_CHARS_MAX, Told, calling, utf16
 from bot.telegram.uploads import Upload, other_media, upload_in
 from storage.errors import RequestRejected
 from storage.jobs import Status
@@ -34,7 +34,7 @@ async def animate(front: Front, spot: Spot, message: Message, rest: str) -> None
     if upload is None:
         if refused is not None:
             raise RequestRejected(refused, field="picture")
-        await say(front, spot, words.telegram.animate_help)
+        await say(front, spot, Told(words.telegram.animate_help))
         return
     spoiler = bool(message.has_media_spoiler or (replied is not None and replied.has_media_spoiler))
     await _submit(front, spot, message, upload, rest, spoiler=spoiler)
@@ -52,7 +52,7 @@ async def reroll_with_words(front: Front, spot: Spot, message: Message, film_id:
     )
     accepted = await front.desk.reroll(film_id, asker, prompt=prompt)
     if accepted.notes:
-        await say(front, spot, inert("\n".join(accepted.notes)))
+        await say(front, spot, "\n".join(accepted.notes))
 
 
 async def ask_for_words(front: Front, spot: Spot, film_id: int) -> None:
@@ -127,4 +127,4 @@ async def _submit(front: Front, spot: Spot, message: Message, upload: Upload, te
     if message.media_group_id is not None and upload_in(message) is not None:
         notes.append(words.telegram.album_note)
     if notes:
-        await say(front, spot, inert("\n".join(notes)))
+        await say(front, spot, "\n".join(notes))

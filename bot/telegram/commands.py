@@ -8,7 +8,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message
 
 from bot.telegram.controls import cancel_keyboard, history_keyboard
 from bot.telegram.front import Front, Spot, ref, say
-from bot.telegram.text import inert
+from bot.telegram.text import Told, inert
 from bot.wording import pages
 from bot.wording.table import Table
 from storage.jobs import JobState, Status
@@ -23,7 +23,9 @@ Run = Callable[[Front, Spot, Message, str], Awaitable[None]]
 async def show_queue(front: Front, spot: Spot, message: Message, rest: str) -> None:
     """What is drawn and what waits here, the member's own films marked."""
     line = await front.desk.line(spot.place, limit=QUEUE_SHOWN)
-    await say(front, spot, inert(pages.queue_page(spot.words, line.films, spot.member, count=line.count)))
+    page = pages.queue_page(spot.words, line.films, spot.member, count=line.count)
+    # Without films there are no members' words on it, and its command may be pressed.
+    await say(front, spot, page if line.films else Told(page))
 
 
 async def show_quota(front: Front, spot: Spot, message: Message, rest: str) -> None:
@@ -37,7 +39,7 @@ async def show_history(front: Front, spot: Spot, message: Message, rest: str) ->
         await _elsewhere(front, spot, "history")
         return
     text, markup = await history(front, spot, before_id=None)
-    await say(front, spot, text, markup=markup)
+    await say(front, spot, Told(text), markup=markup)
 
 
 async def history(front: Front, spot: Spot, *, before_id: int | None) -> tuple[str, InlineKeyboardMarkup | None]:
@@ -46,7 +48,8 @@ async def history(front: Front, spot: Spot, *, before_id: int | None) -> tuple[s
     films = found[:PAGE_FILMS]
     kept = [status for status in films if status.state is JobState.DONE and not status.purged and not status.film_lost]
     earlier = films[-1].request_id if len(found) > PAGE_FILMS else None
-    return inert(pages.history_page(spot.words, films)), history_keyboard(spot.words, kept, before_id=earlier)
+    page = pages.history_page(spot.words, films)
+    return inert(page) if films else page, history_keyboard(spot.words, kept, before_id=earlier)
 
 
 async def cancel(front: Front, spot: Spot, message: Message, rest: str) -> None:
@@ -64,7 +67,7 @@ async def cancel(front: Front, spot: Spot, message: Message, rest: str) -> None:
             offered = open_films[:PAGE_FILMS]
             numbers = ", ".join(f"/cancel {status.request_id}" for status in offered)
             markup = cancel_keyboard(spot.words, offered)
-            await say(front, spot, own.cancel_which.format(numbers=numbers), markup=markup)
+            await say(front, spot, Told(own.cancel_which.format(numbers=numbers)), markup=markup)
             return
         wanted = open_films[0].request_id
     everyone = await front.standing.is_moderator(spot.chat_id, int(spot.member.user_id))
@@ -83,7 +86,7 @@ def cancel_sentence(words: Table, status: Status) -> str:
 
 
 async def show_help(front: Front, spot: Spot, message: Message, rest: str) -> None:
-    await say(front, spot, spot.words.telegram.help_text.format(username=front.bot.username))
+    await say(front, spot, Told(spot.words.telegram.help_text.format(username=front.bot.username)))
 
 
 async def show_privacy(front: Front, spot: Spot, message: Message, rest: str) -> None:
@@ -110,7 +113,7 @@ async def link(front: Front, spot: Spot, message: Message, rest: str) -> None:
         await say(front, spot, own.link_done)
         return
     offer = await front.desk.links.offer(spot.member)
-    await say(front, spot, own.link_code.format(code=offer.code, minutes=offer.minutes))
+    await say(front, spot, Told(own.link_code.format(code=offer.code, minutes=offer.minutes)))
 
 
 async def _elsewhere(front: Front, spot: Spot, command: str) -> None:

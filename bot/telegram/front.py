@@ -18,7 +18,7 @@ from bot.pace import Pace
 from bot.telegram.budget import Priority
 from bot.telegram.chat import TelegramChat
 from bot.telegram.rights import Standing
-from bot.telegram.text import TEXT_CHARS_MAX, Told, shortened
+from bot.telegram.text import TEXT_CHARS_MAX, Told, inert, shortened
 from bot.telegram.uploads import Uploads
 from bot.wording import table
 from bot.wording.refusals import refusal
@@ -98,8 +98,11 @@ def message_idem(bot_id: int, message: Message) -> str:
 
 
 async def say(front: Front, spot: Spot, told: str | Told, *, markup: Markup | None = None) -> bool:
-    """Answer. What cannot be said now is not said: nobody waits for it later. Returns whether it was."""
-    told = told if isinstance(told, Told) else Told(told)
+    """Answer. What cannot be said now is not said: nobody waits for it later. Returns whether it was.
+
+    A plain text may hold members' words and is made inert; what is to be pressed in our own sentences comes as `Told`.
+    """
+    told = told if isinstance(told, Told) else Told(inert(told))
     try:
         await front.bot.send_message(
             spot.chat_id,

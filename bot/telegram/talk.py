@@ -10,7 +10,7 @@ from bot.telegram.animate import animate
 from bot.telegram.commands import COMMANDS
 from bot.telegram.front import PLATFORM, Front, Spot, say
 from bot.telegram.reading import Command, read_command
-from bot.telegram.text import inert
+from bot.telegram.text import Told, inert
 from bot.telegram.uploads import other_media, upload_in
 from bot.throttle import Throttle
 from storage.errors import RequestRejected
@@ -42,13 +42,13 @@ class Talk:
                 self._said_of_album(message)
                 await animate(self._front, spot, message, message.caption)
             elif not self._said_of_album(message):
-                await say(self._front, spot, own.picture_alone)
+                await say(self._front, spot, Told(own.picture_alone))
         elif (refused := other_media(message, spot.words)) is not None:
             raise RequestRejected(refused, field="picture")
         elif message.text and replied is not None and upload_in(replied) is not None:
             await animate(self._front, spot, message, message.text)
         elif message.text:
-            await say(self._front, spot, own.words_alone)
+            await say(self._front, spot, Told(own.words_alone))
 
     async def unknown(self, spot: Spot, command: Command) -> None:
         """A command that is none: the one that was meant, as far as the letters tell."""
@@ -56,9 +56,10 @@ class Talk:
         shown = inert("/" + command.name[:COMMAND_CHARS_MAX])
         meant = next(iter(get_close_matches(command.name[:COMMAND_CHARS_MAX], KNOWN, n=1)), None)
         if meant is None:
-            await say(self._front, spot, own.unknown_command.format(command=shown))
+            await say(self._front, spot, Told(own.unknown_command.format(command=shown)))
         else:
-            await say(self._front, spot, own.mistyped_command.format(command=shown, meant=f"/{meant}"))
+            told = own.mistyped_command.format(command=shown, meant=f"/{meant}")
+            await say(self._front, spot, Told(told))
 
     async def in_channel(self, post: Message) -> None:
         """A command in a channel, where nobody can be charged. What else is posted there is not for the bot."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.wording import durations
+from bot.wording.isolate import isolated
 from bot.wording.table import Table
 from bot.wording.views import film_line, history_line
 from storage.jobs import JobState, Member, Status
@@ -24,7 +25,7 @@ def queue_page(words: Table, films: Sequence[Status], me: Member, *, count: int)
 
 def queue_line(words: Table, status: Status, me: Member) -> str:
     mine = (status.member.platform, status.member.user_id) == (me.platform, me.user_id)
-    name = words.yours if mine else status.member.name
+    name = words.yours if mine else isolated(status.member.name)
     film = film_line(words, status.params)
     if status.state is JobState.RUNNING:
         return words.queue_line_drawn.format(film=film, name=name)

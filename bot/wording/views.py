@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bot.chat import Action, View
 from bot.wording import LANGUAGES, durations, table
+from bot.wording.isolate import isolated
 from bot.wording.table import Table
 from storage.jobs import FilmParams, JobState, Phase, Schedule, Status, section_count
 from storage.models import MODELS
@@ -70,7 +71,8 @@ def closed_view(status: Status) -> View:
 def film_line(words: Table, params: FilmParams) -> str:
     """Which film this is: the words and the length."""
     return words.film.format(
-        prompt=_shortened(params.prompt, PROMPT_SHOWN_CHARS), seconds=durations.seconds(words, params.duration_ms)
+        prompt=isolated(_shortened(params.prompt, PROMPT_SHOWN_CHARS)),
+        seconds=durations.seconds(words, params.duration_ms),
     )
 
 
@@ -144,7 +146,7 @@ def _text(words: Table, status: Status) -> str:
         case JobState.CANCELLED:
             if status.cancelled_by_other:
                 return words.cancelled_by_other
-            name, returned_ms = status.member.name, status.params.duration_ms - status.charged_ms
+            name, returned_ms = isolated(status.member.name), status.params.duration_ms - status.charged_ms
             if returned_ms <= 0:
                 return words.cancelled_nothing_returned.format(name=name)
             return words.cancelled.format(name=name, returned=durations.seconds(words, returned_ms))
@@ -187,16 +189,17 @@ def _done(words: Table, status: Status) -> str:
     text = words.done.format(film=facts_line(words, status), took=durations.stopwatch(max(0, took_ms)))
     if status.result is not None and (unread := status.result.unread_chars):
         kept = status.params.prompt[:-unread][-KEPT_SHOWN_CHARS:].strip()
-        text += "\n" + words.prompt_unread.format(kept=f"…{kept}", count=unread)
+        text += "\n" + words.prompt_unread.format(kept=isolated(f"…{kept}"), count=unread)
     parent = status.parent_member
     if parent is not None and (parent.platform, parent.user_id) != (status.member.platform, status.member.user_id):
-        text += "\n" + words.credit.format(name=parent.name)
+        text += "\n" + words.credit.format(name=isolated(parent.name))
     note = model_note(words, status.params.model)
     return f"{text}\n{note}" if note else text
 
 
 def _alt_text(words: Table, params: FilmParams) -> str:
-    return _shortened(words.alt_text.format(prompt=params.prompt), ALT_TEXT_CHARS_MAX)
+    room = ALT_TEXT_CHARS_MAX - len(words.alt_text) - 2
+    return words.alt_text.format(prompt=isolated(_shortened(params.prompt, room)))
 
 
 def _shortened(text: str, chars_max: int) -> str:

@@ -195,3 +195,8 @@ def test_refusals_speak_the_members_language() -> None:
     incoming = Incoming(idem="i", member=member, place=HERE, picture=b"", seconds="abc")
     with pytest.raises(RequestRejected, match="da 0,5 a 120"):
         intake.read_options(incoming, rules(), random.Random(0))
+
+
+def test_a_refused_value_in_another_script_keeps_to_itself() -> None:
+    with pytest.raises(RequestRejected, match="“\u2068שבע\u2069” is no seed"):
+        read(seed="שבע")

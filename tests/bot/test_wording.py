@@ -3,6 +3,7 @@ from __future__ import annotations
 import string
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from botkit.statuses import CANCELLED, DONE, EXPIRED, FAILED, MIA, PARAMS, QUEUED, RUNNING, progress
@@ -89,6 +90,24 @@ def test_a_prompt_that_was_too_long_for_the_model_says_where_it_was_cut() -> Non
     assert "the fox turns its head and”, 10 characters" in said(cut)
     assert "10 caratteri" in said(cut, "it")
     assert "only the beginning" not in said(DONE)
+
+
+def test_words_in_another_script_keep_to_themselves() -> None:
+    hebrew = replace(QUEUED, params=replace(PARAMS, prompt="השועל רץ 7"))
+    assert "“\u2068השועל רץ 7\u2069” · 5 s" in said(hebrew)
+    assert "«\u2068השועל רץ 7\u2069» · 5 s" in said(hebrew, "it")
+    long = replace(DONE, params=replace(PARAMS, prompt="שועל " * 1000))
+    view = film_view(long, film=Path("film.mp4"), gif=None)
+    for text in (view.text, view.alt_text):
+        assert text.count("\u2068") == text.count("\u2069") == 1
+    assert len(view.alt_text) <= 1024
+    named = replace(CANCELLED, member=replace(MIA, name="מיה"))
+    assert "by \u2068מיה\u2069." in said(named)
+    other = replace(DONE, parent_member=replace(MIA, user_id="2", name="\u202eمريم"))
+    assert "\u2068مريم\u2069" in said(other)
+    page = queue_page(table("en"), [replace(QUEUED, member=named.member)], replace(MIA, user_id="9"), count=1)
+    assert "\u2068מיה\u2069" in page
+    assert "\u2068" not in said(QUEUED)
 
 
 def test_an_interrupted_film_says_that_its_place_is_kept() -> None:

@@ -107,6 +107,17 @@ async def test_words_that_nobody_sees_become_the_default_motion(here: Site, word
     assert (await here.status()).params.prompt == FilmSettings().prompt_default
 
 
+@pytest.mark.parametrize(("nick", "name"), [("Mia\u202e\u2066x", "Miax"), ("\u200b\u202e", "#{id}"), ("מיה", "מיה")])
+async def test_a_name_turns_nothing_around(here: Site, nick: str, name: str) -> None:
+    here.guild.members[here.mia.id].nick = nick
+    status = await here.asked(prompt="השועל")
+    assert "“\u2068השועל\u2069” · 2.4 s" in status.content
+    name = name.format(id=here.mia.id)
+    assert (await here.status()).member.name == name
+    here.mia.react(status, "❌")
+    await here.shows(status, "by \u2068מיה\u2069." if name == "מיה" else f"by {name}.")
+
+
 async def test_as_many_words_as_discord_sends_are_refused_in_private(here: Site) -> None:
     asked = here.ask(prompt="x" * 6000)
     assert "6000 characters" in (await here.kit.answer(asked)).content

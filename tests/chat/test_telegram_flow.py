@@ -67,6 +67,22 @@ async def test_a_decade_is_no_length_and_the_member_is_told(here: Site) -> None:
     await here.says(here.cave, "not as an option: “80s”")
 
 
+async def test_no_members_words_are_live_in_any_message_of_ours(here: Site) -> None:
+    live = "see t.me/evil evil.example @evilbot /history +39 333 123 4567"
+    await here.asked(caption=f"/animate {live}")
+    here.mia.says(here.cave, "/queue")
+    await here.says(here.cave, "Being drawn")
+    film = await here.drawn()
+    here.mia.says(here.mia.private, "/history")
+    here.mia.sends_photo(here.cave, samples.picture(), "/animate the fox --seed t.me/evil style=evil.example 3s")
+    await here.says(here.mia.private, "Your films")
+    await here.says(here.cave, "not as an option")
+    ours = [*here.cave.from_bot, *here.mia.private.from_bot]
+    assert film in ours
+    found = [(entity["type"], message.text) for message in ours for entity in message.content.entities]
+    assert [(kind, text) for kind, text in found if kind != "text_mention"] == []
+
+
 async def test_an_image_sent_as_a_file_is_animated_too(here: Site) -> None:
     here.mia.sends_document(here.cave, samples.picture(form="PNG"), ASK, name="fox.png", mime="image/png")
     status = await here.says(here.cave, "🎬")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from chatkit.telegram.entities import found_alone
 from hypothesis import given
 from hypothesis import strategies as st
 from telegram import User
@@ -34,10 +35,26 @@ def test_a_shortened_text_fits(text: str, most: int) -> None:
 
 
 def test_marks_lose_their_meaning_and_keep_their_looks() -> None:
-    for text in ("@mia", "/cancel 7", "“/cancel”", "#tag", "$ABC"):
-        assert inert(text) != text
+    for text in LIVE:
+        assert found_alone(text), text
+        assert found_alone(inert(text)) == [], text
         assert inert(text).replace("\u2060", "") == text
-    assert inert("1/2 a@ # / mia /history") == "1/2 a@ # / mia /history"
+    assert inert("1/2 a@ # / mia 2.5 s. Seed 4294967295…") == "1/2 a@ # / mia 2.5 s. Seed 4294967295…"
+
+
+@given(
+    st.lists(st.sampled_from([*"@#$/.+:-( ", *"aZ7", "39 333", "com", "t.me", "/queue", "evil.example"]), max_size=12)
+)
+def test_no_text_whatever_is_live(pieces: list[str]) -> None:
+    assert found_alone(inert("".join(pieces))) == []
+
+
+def test_a_name_in_another_script_is_called_and_keeps_to_itself() -> None:
+    mia = Member(platform="telegram", user_id="7", name="מיה")
+    told = calling("{name}: {text}", mia, chars_max=1024, text="5 s")
+    assert told.text == "\u2068מיה\u2069: 5 s"
+    (entity,) = told.entities
+    assert (entity.offset, entity.length) == (1, 3)
 
 
 def test_a_call_names_the_member_where_the_name_stands() -> None:
@@ -62,6 +79,22 @@ def test_a_members_name_can_be_seen_and_turns_nothing_around(first: str, name: s
     assert member_of(User(id=7, first_name=first, is_bot=False)).name == name
 
 
+LIVE = (
+    "@miamia",
+    "/cancel 7",
+    "“/cancel”",
+    "see /history",
+    "#tag",
+    "$ABC",
+    "evil.example",
+    "https://evil.example/x",
+    "t.me/evil",
+    "tg://resolve?domain=evil",
+    "write to mia@evil.example",
+    "at 10.0.0.1 now",
+    "call +39 333 123 4567",
+    "+393331234567",
+)
 ORIGINS = st.builds(
     Origin,
     photo=st.text("abcXYZ-_09", max_size=1200),

@@ -26,7 +26,13 @@ FOUND_ALONE = (
     ("bot_command", re.compile(r"(?<![\w/<>])/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{3,32})?(?![\w/<>])")),
     ("mention", re.compile(r"(?<![\w@])@[A-Za-z][A-Za-z0-9_]{3,31}\b")),
     ("hashtag", re.compile(r"(?<![\w#])#\w*[^\W\d]\w*")),
-    ("url", re.compile(r"https?://[^\s<>\"]+")),
+    ("cashtag", re.compile(r"(?<![\w$])\$[A-Z]{1,8}(?![\w$])")),
+    ("email", re.compile(r"(?<![\w.])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
+    ("url", re.compile(r"(?:https?|tg)://[^\s<>\"]+")),
+    # Top-level domains stand for the list that Telegram knows; a word joiner is no part of a host name.
+    ("url", re.compile(r"(?<![\w@./:])(?:[\w-]+\.)+(?:com|example|it|me|net|org)\b(?:/[^\s<>\"]*)?", re.IGNORECASE)),
+    ("url", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")),
+    ("phone_number", re.compile(r"(?<!\w)\+\d(?:[ ().-]{0,2}\d){6,14}(?!\w)")),
 )
 
 
@@ -67,7 +73,7 @@ def parse(text: str, parse_mode: str | None, given: list[Json] | None) -> tuple[
 
 
 def found_alone(text: str) -> list[Json]:
-    """Commands, mentions, hashtags and addresses, which Telegram marks in any text."""
+    """Commands, mentions, tags, addresses and telephone numbers, which Telegram marks in any text."""
     return [
         {"type": kind, "offset": utf16(text[: match.start()]), "length": utf16(match[0])}
         for kind, pattern in FOUND_ALONE
