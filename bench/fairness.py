@@ -23,8 +23,7 @@ from bench.kit.report import Report
 from storage import fairness
 from storage.errors import QuotaExceeded
 from storage.fairness import WEIGHT_ONE
-from storage.quota import DAY_MS, Bucket, Rate
-from storage.settings import QuotaSettings
+from storage.quota import DAY_MS, Bucket, Purse, Rate, Tariff
 
 DAYS = 20
 CARDS = 2
@@ -221,14 +220,16 @@ def card_time_share(order: Order, seed: int) -> float:
 
 def within_allowance(films: Iterable[Film]) -> list[Film]:
     """Those that the store's token bucket would accept."""
-    rate = Rate.of(QuotaSettings())
-    buckets: dict[str, Bucket] = {}
+    rate = Rate(burst_ms=120_000, refill_ms_per_day=60_000)
+    tariff = Tariff(community=rate, person=rate)
+    purses: dict[str, Purse] = {}
     accepted: list[Film] = []
     for film in sorted(films, key=lambda film: film.asked_ms):
-        held = buckets.get(film.member, Bucket(level_ms=rate.burst_ms, at_ms=film.asked_ms))
-        buckets[film.member] = held = held.refilled(rate, film.asked_ms)
+        full = Bucket(level_ms=rate.burst_ms, at_ms=film.asked_ms)
+        held = purses.get(film.member, Purse(community=full, person=full)).refilled(tariff, film.asked_ms)
+        purses[film.member] = held
         try:
-            buckets[film.member] = held.take(film.film_ms, rate)
+            purses[film.member] = held.take(film.film_ms, tariff)
         except QuotaExceeded:
             continue
         accepted.append(film)

@@ -69,7 +69,7 @@ async def open_house(settings: Settings, clock: Clock) -> AsyncGenerator[House]:
         await asyncio.to_thread(clear_scratch, folder)
         database = await Database.open(folder, settings.data.database)
         try:
-            store = Store(database, clock=clock, queue=settings.queue, quota=settings.quota)
+            store = Store.of(database, settings, clock)
             media = Media(folder)
             mode = database.mode
             log.info("database opened", extra={"folder": folder, "version": mode.version, "journal": mode.journal})

@@ -104,7 +104,7 @@ async def _past(settings: Settings, limit: int) -> list[Status]:
     if settings.data.database is None and not (folder / FILE_NAME).is_file():
         return []
     async with await Database.open(folder, settings.data.database) as database:
-        store = Store(database, clock=SystemClock(), queue=settings.queue, quota=settings.quota)
+        store = Store.of(database, settings, SystemClock())
         return await store.history(PERSON, limit=limit)
 
 

@@ -20,7 +20,7 @@ from bot.wording.refusals import film_gone, wrong_state
 from bot.wording.table import Table
 from storage.errors import QueueFull, RequestRejected, Rule
 from storage.failpoints import reach
-from storage.jobs import FilmParams, JobState, Member, Place, Request, RequestKind, Status
+from storage.jobs import FilmParams, JobState, Member, Place, Request, RequestKind, Status, drawn_ms
 from storage.media import Media
 from storage.models import model_card
 from storage.quota import Allowance
@@ -138,7 +138,7 @@ class Desk(Films):
         self._check_model(old, words)
         params = old.params
         if shorter:
-            params = replace(params, duration_ms=max(round(1000 * intake.SECONDS_MIN), params.duration_ms // 2))
+            params = replace(params, duration_ms=drawn_ms(params.duration_ms // 2))
         return await self._again(old, params, asker, RequestKind.NEW)
 
     async def extend(
@@ -234,7 +234,7 @@ class Desk(Films):
             place=asker.place,
             params=params,
             kind=kind,
-            parent_id=None if kind is RequestKind.NEW else parent.request_id,
+            parent_id=parent.request_id,
             status_ref=asker.status_ref,
             origin=asker.origin,
             # What is covered stays so in everything that comes of it.

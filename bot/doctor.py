@@ -72,7 +72,7 @@ async def _database(settings: Settings) -> AsyncIterator[Check]:
         mode = database.mode
         journal = f"journal mode {mode.journal}" if database.backs_up else "its backups are yours: pg_dump"
         yield Check(name=mode.product, ok=True, detail=f"{mode.version} ({mode.library}), {journal}")
-        held = await Store(database, clock=SystemClock(), queue=settings.queue, quota=settings.quota).paused()
+        held = await Store.of(database, settings, SystemClock()).paused()
         yield Check(name="pause", ok=True, detail="none" if held is None else pause_line(held))
         broken = await violations(database, Media(folder))
         if not broken:

@@ -20,7 +20,7 @@ from storage.models import ModelCard
 from storage.settings import FilmSettings, IntakeSettings
 
 SECONDS_MIN = 0.5
-"""Nothing shorter can be asked for: a section is 1.2 s, and what is asked for is what is charged."""
+"""Nothing shorter can be asked for. One section, 1.2 s, is drawn then, and charged: the store sees to that."""
 SEED_MAX = 2**32 - 1
 STEPS_MIN, STEPS_MAX = 1, 100
 SIZE_MIN, SIZE_MAX, SIZE_MULTIPLE = 64, 1024, 16

@@ -47,7 +47,7 @@ async def _erase(settings: Settings, member: Member) -> tuple[Erased, list[Path]
     if settings.data.database is None and not (folder / FILE_NAME).is_file():
         raise DatabaseRefused(f"There is no database in {folder}, so nobody is known there.")
     async with await Database.open(folder, settings.data.database) as database:
-        store = Store(database, clock=clock, queue=settings.queue, quota=settings.quota)
+        store = Store.of(database, settings, clock)
         erased = await store.erase(member)
         left = await scrub(store, database, Media(folder), folder, clock)
     return erased, left or []

@@ -70,7 +70,7 @@ async def _store(settings: Settings) -> AsyncGenerator[Store]:
     if settings.data.database is None and not (folder / FILE_NAME).is_file():
         raise DatabaseRefused(f"There is no database in {folder}: no bot has run there yet.")
     async with await Database.open(folder, settings.data.database) as database:
-        yield Store(database, clock=SystemClock(), queue=settings.queue, quota=settings.quota)
+        yield Store.of(database, settings, SystemClock())
 
 
 async def _still_drawn(store: Store) -> list[int]:

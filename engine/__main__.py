@@ -104,7 +104,7 @@ async def _serve(settings: Settings, worker_name: str) -> int:
     try:
         worker = Worker(
             name=worker_name,
-            store=Store(database, clock=SystemClock(), queue=settings.queue, quota=settings.quota),
+            store=Store.of(database, settings, SystemClock()),
             studio=Studio(settings, media),
             lease_s=settings.queue.lease_s,
             stall_s=settings.engine.stall_s,

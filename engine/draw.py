@@ -29,7 +29,7 @@ from storage.errors import FilmFailed
 from storage.failpoints import reach
 from storage.film import poster, write_gif
 from storage.h264 import REVISION
-from storage.jobs import Blob, Job, Phase, Progress, Result, Section
+from storage.jobs import Blob, Job, Part, Phase, Progress, Result, Section
 from storage.media import Media
 from storage.settings import Settings
 
@@ -131,15 +131,23 @@ class Drawing:
             kept=_written(plan, segments),
         )
         drawn = 0 if resume is None else resume.sections_drawn
-        self._report(Phase.SAMPLING, section=drawn, step=0)
-        self._follow(events, _colours(conditioning, backbone), segments)
+        step = 0 if resume is None or resume.sampler is None else resume.sampler.step
+        colours = _colours(conditioning, backbone)
+        self._report(Phase.SAMPLING, section=drawn, step=step)
+        self._follow(events, colours, segments, section=drawn, step=step)
 
-    def _follow(self, events: Iterator[Event], colours: LatentRgb, segments: SegmentStore) -> None:
-        """Take what the algorithm yields: keep, show, encode."""
+    def _follow(
+        self, events: Iterator[Event], colours: LatentRgb, segments: SegmentStore, *, section: int, step: int
+    ) -> None:
+        """Take what the algorithm yields: keep, show, encode.
+
+        section, step: where it begins; the steps before were taken by an earlier attempt.
+        """
         plan, step_checkpoint_s = self._plan, self._settings.engine.step_checkpoint_s
         previewed = _preview_steps(plan.steps, self._settings.progress.preview_strips)
         newest: Checkpoint | None = None
-        steps_here = 0
+        # Where every section is drawn already, the frames that are missing are decoded again, and no step is taken.
+        sampling, steps_here = section < plan.sections, 0
         section_s = event_s = saved_s = time.monotonic()
         try:
             for event in events:
@@ -147,6 +155,7 @@ class Drawing:
                 match event:
                     case Step():
                         newest = event.checkpoint
+                        step = event.step
                         steps_here += 1
                         self._pace.step_took(now_s - event_s)
                         preview = None
@@ -164,9 +173,11 @@ class Drawing:
                         # attempt began, as if all its steps had been taken here: waits are estimated from this.
                         whole_s = (now_s - section_s) * plan.steps / max(1, steps_here)
                         self._keep(event, gpu_ms=round(1000 * whole_s))
+                        section, step, sampling = event.section + 1, 0, False
                         section_s, steps_here = time.monotonic(), 0
                         self._report(Phase.DECODING, section=event.section, step=plan.steps)
                     case SectionDecoded():
+                        sampling = section < plan.sections
                         if event.segment is not None:
                             segments.write_segment(event.segment.first_frame, to_uint8(event.segment.frames))
                             reach("draw.segment")
@@ -181,6 +192,10 @@ class Drawing:
             # Between blocks: the step under way is lost, those before it are not.
             if exc.halt is Halt.STOP and newest is not None:
                 step_part(newest).save(self._step_file)
+            if sampling:
+                begun = min(step + 1, plan.steps)
+                whole_s = (time.monotonic() - section_s) * begun / (steps_here + 1)
+                exc.part = Part(section=section, step=begun, steps=plan.steps, gpu_ms=round(1000 * whole_s))
             raise
 
     def _keep(self, event: SectionDrawn, *, gpu_ms: int) -> None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from storage.failpoints import reach
-from storage.jobs import Progress
+from storage.jobs import Part, Progress
 
 T = TypeVar("T")
 
@@ -32,6 +32,8 @@ class Halted(Exception):
     def __init__(self, halt: Halt) -> None:
         super().__init__(halt.value)
         self.halt = halt
+        self.part: Part | None = None
+        """What was drawn of the section under way; None where none was."""
 
 
 class Link:

@@ -203,9 +203,9 @@ class Worker:
             result = drawing.result()
         except Halted as exc:
             if exc.halt is Halt.CANCEL:
-                await self.store.cancelled(claim)
+                await self.store.cancelled(claim, exc.part)
             elif exc.halt is Halt.STOP:
-                await self.store.release(claim)
+                await self.store.release(claim, exc.part)
             log.info("film halted", extra={**facts, "halt": exc.halt})
         except StaleClaim:
             raise

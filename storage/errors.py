@@ -80,8 +80,12 @@ class RequestRejected(FlipbookError):
 class QuotaExceeded(RequestRejected):
     """The member has less video time left than the film needs."""
 
-    def __init__(self, sentence: str, *, left_ms: int, needed_ms: int, back_at_ms: int | None) -> None:
+    def __init__(
+        self, sentence: str, *, left_ms: int, needed_ms: int, back_at_ms: int | None, everywhere: bool = False
+    ) -> None:
         super().__init__(sentence, field="seconds")
+        self.everywhere = everywhere
+        """What is left is so little because of what they asked for in other communities."""
         self.left_ms = left_ms
         self.needed_ms = needed_ms
         self.back_at_ms = back_at_ms

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, Table, and_, cas
 
 from storage.database import Database
 from storage.documents import read_blob
-from storage.jobs import Blob, JobState
+from storage.jobs import SECTION_MS, Blob, JobState
 from storage.media import Media
 from storage.schema import (
     account,
@@ -36,7 +36,6 @@ from storage.schema import (
     section,
 )
 from storage.store.erasure import ERASED
-from storage.store.transitions import SECTION_MS
 from storage.words import BlobRole, Canceller, LedgerKind, MessageKind, Outcome
 
 Condition = ColumnElement[bool]
@@ -97,7 +96,9 @@ def _ledger_rules() -> Iterable[Rule]:
     known = r.trimmed_ms.is_(None) | (r.state != JobState.CANCELLED)
     reserved = _sum(ledger.c.ms, ledger.c.request_id == r.id, ledger.c.kind == LedgerKind.RESERVE)
     closings = _count(ledger, ledger.c.request_id == r.id, ledger.c.kind.in_(_CLOSINGS))
-    drawn_ms = _count(section, section.c.request_id == r.id) * SECTION_MS
+    # Whole sections, and the steps of one that a cancel left unfinished.
+    part_ms = _sum(func.coalesce(attempt.c.part_ms, 0), attempt.c.request_id == r.id)
+    drawn_ms = _count(section, section.c.request_id == r.id) * SECTION_MS + part_ms
     owed_ms = case(
         (r.lost_ms.is_not(None), 0),
         (r.state.in_((JobState.QUEUED, JobState.RUNNING, JobState.DONE)), r.duration_ms),

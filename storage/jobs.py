@@ -15,6 +15,9 @@ FPS = 30
 LATENT_WINDOW = 9
 """Latents drawn per section (W); a section adds 4·W frames."""
 
+SECTION_MS = 4 * LATENT_WINDOW * 1000 // FPS
+"""Of film in one section: 1.2 s."""
+
 
 class JobState(StrEnum):
     """Where a request stands. `queued ⇄ running` until one of the four terminal states, which never change."""
@@ -173,6 +176,19 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What an attempt drew of a section that it did not finish."""
+
+    section: int
+    """In order of generation, from 0: the first one that is not stored."""
+    step: int
+    """Steps begun: the one under way counts, since the card works on it."""
+    steps: int
+    """Of a whole section; at least 1."""
+    gpu_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A claimed request: all that the engine needs to know."""
 
@@ -312,6 +328,14 @@ def section_count(duration_ms: int) -> int:
     Source: FramePack's `total_latent_sections`, which rounds half to even.
     """
     return max(1, round(FPS * duration_ms / 1000 / (4 * LATENT_WINDOW)))
+
+
+def drawn_ms(duration_ms: int) -> int:
+    """Length of the film that is drawn where this one is asked for: whole sections, and what is charged.
+
+    The start picture, one frame more, is shown and not drawn. Asking for the answer gives the same answer.
+    """
+    return section_count(duration_ms) * SECTION_MS
 
 
 def frame_count(sections: int) -> int:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from storage.errors import SettingsError
 from storage.jobs import Schedule
 
+FRAMEPACK_PASS_MS = 30_000
+"""A slow gaming card, of the RTX 3060's kind: a host must not promise days of work before it has drawn anything."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
@@ -16,9 +19,11 @@ class ModelCard:
     size: int
     """Default bucket class in pixels."""
     steps: int
+    pass_ms: int
+    """GPU time of one network pass at 640 pixels, taken for granted until a section was measured on the host's card."""
     built_in: bool = False
     """Ships with Flipbook, or is made on first use: needs no weights folder."""
-    note: str
+    note: str = ""
     """One clause for people, where a model needs explaining; empty otherwise."""
 
 
@@ -31,6 +36,7 @@ MODELS = {
             size=128,
             # Its first answer is its best: at noise alone it was taught most (bench.little, with --steps).
             steps=1,
+            pass_ms=2_000,
             built_in=True,
             note="small: it moves the camera and the light, and nothing else",
         ),
@@ -39,11 +45,12 @@ MODELS = {
             schedules=(Schedule.INVERTED, Schedule.FORWARD),
             size=256,
             steps=6,
+            pass_ms=2_000,
             built_in=True,
             note="untrained: its films are noise and prove only that the machinery works",
         ),
-        ModelCard(name="framepack", schedules=(Schedule.INVERTED,), size=640, steps=25, note=""),
-        ModelCard(name="framepack-f1", schedules=(Schedule.FORWARD,), size=640, steps=25, note=""),
+        ModelCard(name="framepack", schedules=(Schedule.INVERTED,), size=640, steps=25, pass_ms=FRAMEPACK_PASS_MS),
+        ModelCard(name="framepack-f1", schedules=(Schedule.FORWARD,), size=640, steps=25, pass_ms=FRAMEPACK_PASS_MS),
     )
 }
 

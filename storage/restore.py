@@ -78,7 +78,7 @@ async def restore(settings: Settings, clock: Clock, backup: Path | None = None) 
                 "free some and run it again."
             ) from exc
         async with await Database.open(folder) as database:
-            store = Store(database, clock=clock, queue=settings.queue, quota=settings.quota)
+            store = Store.of(database, settings, clock)
             media = Media(folder)
             damaged = await asyncio.to_thread(_damaged, media, await store.files_named())
             # In one transaction: a crash before it leaves what the next start or restore will mend.

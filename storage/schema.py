@@ -41,10 +41,14 @@ person = Table(
     int_column("scrubbed_ms", null=True),
     int_column("tokens_ms", null=True),
     int_column("tokens_at_ms", null=True),
+    int_column("everywhere_ms", null=True),
+    int_column("everywhere_at_ms", null=True),
     int_column("running"),
     check("scrubbed_when_erased", "scrubbed_ms IS NULL OR erased_ms IS NOT NULL"),
     check("one_bucket", "(tokens_ms IS NULL) = (tokens_at_ms IS NULL)"),
     check("not_overdrawn", "tokens_ms IS NULL OR tokens_ms >= 0"),
+    check("one_bucket_everywhere", "(everywhere_ms IS NULL) = (everywhere_at_ms IS NULL)"),
+    check("not_overdrawn_everywhere", "everywhere_ms IS NULL OR everywhere_ms >= 0"),
     check("counted", "running >= 0"),
     partial_index("ix_person_unscrubbed", "id", where="erased_ms IS NOT NULL AND scrubbed_ms IS NULL"),
     **STRICT,
@@ -52,6 +56,8 @@ person = Table(
 """An erased person keeps this number alone. `scrubbed_ms`: no file or backup of ours holds them any more.
 
 `tokens_ms`, `tokens_at_ms`: the one bucket of somebody linked on two platforms, in place of those of their accounts.
+`everywhere_ms`, `everywhere_at_ms`: the bucket for all communities together, which pays beside the other one; None is
+a full one.
 `running`: requests of theirs that are drawn now, in all communities; each claim asks for it and changes it.
 """
 
@@ -187,6 +193,7 @@ request = Table(
     partial_index("ix_request_parent", "parent_id", where="parent_id IS NOT NULL"),
     partial_index("ix_request_original", "original_id", where="original_id IS NOT NULL"),
     partial_index("ix_request_lease", "lease_until_ms", where="state = 'running'"),
+    partial_index("ix_request_purged", "purged_ms", where="purged_ms IS NOT NULL"),
     partial_index("ix_request_kept", "ended_ms", where="ended_ms IS NOT NULL AND purged_ms IS NULL"),
     sqlite_autoincrement=True,
     **STRICT,
@@ -219,12 +226,15 @@ attempt = Table(
     int_column("started_ms"),
     int_column("ended_ms", null=True),
     text_column("outcome", null=True),
+    int_column("part_ms", null=True),
     one_of("outcome", Outcome),
     check("from_one", "epoch >= 1"),
     check("ended_somehow", "(ended_ms IS NULL) = (outcome IS NULL)"),
+    check("part_of_a_cancelled", "part_ms IS NULL OR (part_ms >= 0 AND outcome = 'cancelled')"),
     partial_index("ix_attempt_open", "request_id", where="ended_ms IS NULL", unique=True),
     **STRICT_BY_KEY,
 )
+"""`part_ms`: film drawn of a section that a cancel left unfinished; its member pays for it."""
 
 section = Table(
     "section",

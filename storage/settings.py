@@ -84,8 +84,10 @@ class RetentionSettings(_Section):
 
 
 class QuotaSettings(_Section):
-    burst_s: Annotated[float, Field(gt=0, le=1e9)] = 120.0
-    refill_s_per_day: Annotated[float, Field(ge=0, le=1e9)] = 60.0
+    burst_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 2.0
+    burst_s: Annotated[float, Field(ge=0.001, le=1e9)] | None = None
+    refill_s_per_day: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    person_burst_s: Annotated[float, Field(ge=0.001, le=1e9)] | None = None
 
 
 class RerollSettings(_Section):

@@ -36,13 +36,19 @@ def queue_line(words: Table, status: Status, me: Member) -> str:
 
 
 def quota_page(words: Table, allowance: Allowance) -> str:
-    return words.quota_page.format(
+    """What is left of the smaller of two shares: of the community where it is asked, and of all together."""
+    burst = durations.seconds(words, allowance.burst_ms)
+    page = words.quota_page.format(
         left=durations.seconds(words, allowance.left_ms),
-        burst=durations.seconds(words, allowance.burst_ms),
+        where=words.quota_everywhere if allowance.everywhere else words.quota_here,
+        burst=burst,
         refill=durations.seconds(words, allowance.refill_ms_per_day),
         queued=allowance.queued,
         running=allowance.running,
     )
+    if allowance.card_ms is None:
+        return page
+    return f"{page} {words.quota_card.format(burst=burst, wait=durations.about(words, allowance.card_ms))}"
 
 
 def history_page(words: Table, films: Sequence[Status]) -> str:

@@ -6,8 +6,7 @@ from bot.wording import durations, table
 from bot.wording.table import Table
 from storage.errors import Figure, FlipbookError, QuotaExceeded, RequestRejected, UnknownRequest
 from storage.jobs import Status
-
-SECONDS_POSSIBLE_MIN = 1
+from storage.quota import possible_ms
 
 
 def refusal(error: FlipbookError, *, locale: str, now_ms: int) -> str:
@@ -51,8 +50,9 @@ def _quota(words: Table, error: QuotaExceeded, now_ms: int) -> str:
         back = words.quota_back.format(wait=durations.about(words, max(0, error.back_at_ms - now_ms)))
     left = durations.seconds(words, error.left_ms)
     needed = durations.seconds(words, error.needed_ms)
-    possible_s = error.left_ms // durations.SECOND_MS
-    if possible_s < SECONDS_POSSIBLE_MIN:
-        return words.quota.format(left=left, needed=needed, back=back)
-    possible = durations.seconds(words, possible_s * durations.SECOND_MS)
-    return words.quota_try.format(left=left, needed=needed, possible=possible, back=back)
+    where = words.quota_everywhere if error.everywhere else ""
+    possible = possible_ms(error.left_ms)
+    if not possible:
+        return words.quota.format(left=left, where=where, needed=needed, back=back)
+    shorter = durations.seconds(words, possible)
+    return words.quota_try.format(left=left, where=where, needed=needed, possible=shorter, back=back)

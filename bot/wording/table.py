@@ -157,9 +157,11 @@ class Table:
     stopping: str
     """The bot is about to stop: nothing new is taken down."""
     quota: str
-    """{left}, {needed}, {back}"""
+    """{left}, {where}, {needed}, {back}"""
     quota_try: str
-    """{left}, {needed}, {possible}, {back}"""
+    """{left}, {where}, {needed}, {possible}, {back}"""
+    quota_everywhere: str
+    """Fills {where}: what other communities were asked for counts; empty where it does not."""
     quota_back: str
     """{wait}: fills {back}."""
     refused_end_picture: str
@@ -181,7 +183,11 @@ class Table:
     yours: str
     """In place of one's own name."""
     quota_page: str
-    """{left}, {burst}, {refill}, {queued}, {running}"""
+    """{left}, {where}, {burst}, {refill}, {queued}, {running}"""
+    quota_here: str
+    """Fills {where}: this community's share is the smaller one."""
+    quota_card: str
+    """{burst}, {wait}: how long this host's card draws at so much film."""
     history_title: str
     history_empty: str
     history_line: str

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Update, bindparam, case, insert, select, upda
 from storage import fairness
 from storage.columns import INT
 from storage.jobs import JobState, MessageRef
-from storage.quota import Rate
+from storage.quota import Tariff
 from storage.schema import account, chat_message, ledger, outbox, person, queue
 from storage.store import purse
 from storage.words import LedgerKind, MessageKind
@@ -107,12 +107,12 @@ def write_closing(
 
 
 def give_back(
-    db: Connection, account_id: int, rate: Rate, now_ms: int, *, film_ms: int, est_ms: int, spent_ms: int
+    db: Connection, account_id: int, tariff: Tariff, now_ms: int, *, film_ms: int, est_ms: int, spent_ms: int
 ) -> None:
-    """Film time that was not used returns to the account, and its fairness tag learns what was really spent."""
+    """Film time that was not used returns to where it came from, and its fairness tag learns what was really spent."""
     held = db.execute(purse.held().where(account.c.id == account_id).with_for_update()).one()
-    bucket = purse.bucket(held).refilled(rate, now_ms).put_back(film_ms, rate)
+    after = purse.of_account(held, tariff, now_ms).put_back(film_ms, tariff)
     finish = fairness.corrected(
         held.sfq_finish, est_ms=est_ms, actual_ms=spent_ms, weight_permille=held.weight_permille
     )
-    purse.keep(db, held, bucket, sfq_finish=finish)
+    purse.keep(db, held, after, sfq_finish=finish)

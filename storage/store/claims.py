@@ -8,7 +8,7 @@ from storage.dispatch.turn import may_begin
 from storage.documents import blob_row, read_blob, read_params, result_blobs, write_result
 from storage.errors import StaleClaim
 from storage.estimates import record_section
-from storage.jobs import Claim, Failure, Job, JobState, Result, Section, Wish
+from storage.jobs import Claim, Failure, Job, JobState, Part, Result, Section, Wish
 from storage.schema import attempt, in_state, request, request_blob, section
 from storage.store import engines
 from storage.store.books import Change, announce, count_change
@@ -140,18 +140,18 @@ def fail(db: Connection, terms: Terms, claim: Claim, failure: Failure) -> None:
     )
 
 
-def cancelled(db: Connection, terms: Terms, claim: Claim) -> None:
+def cancelled(db: Connection, terms: Terms, claim: Claim, part: Part | None) -> None:
     """running → cancelled, as somebody wished. Raises ValueError where nobody did."""
     entry = lock_held(db, claim)
     if entry.cancel_by is None:
         raise ValueError(f"nobody asked to cancel request {entry.id}")
-    finish_cancelled(db, terms, entry, entry.cancel_by)
+    finish_cancelled(db, terms, entry, entry.cancel_by, part=part)
 
 
-def release(db: Connection, terms: Terms, claim: Claim) -> None:
+def release(db: Connection, terms: Terms, claim: Claim, part: Part | None) -> None:
     """running → queued at its old place, no try spent; → cancelled where somebody wished it meanwhile."""
     entry = lock_held(db, claim)
     if entry.cancel_by is not None:
-        finish_cancelled(db, terms, entry, entry.cancel_by)
+        finish_cancelled(db, terms, entry, entry.cancel_by, part=part)
     else:
         put_back(db, terms, entry, Outcome.RELEASED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Self
 
 from sqlalchemy import Connection
 
@@ -19,6 +20,7 @@ from storage.jobs import (
     Job,
     Member,
     MessageRef,
+    Part,
     Pause,
     Place,
     Progress,
@@ -29,14 +31,15 @@ from storage.jobs import (
     Wish,
 )
 from storage.progress import publish
-from storage.quota import Allowance, Rate
-from storage.settings import QueueSettings, QuotaSettings, RerollSettings, RetentionSettings
+from storage.quota import Allowance
+from storage.settings import QueueSettings, QuotaSettings, RerollSettings, RetentionSettings, Settings
 from storage.store import claims, engines, erasure, films, members, pause, queries, reconcile, rescue, retention
 from storage.store.erasure import Erased
 from storage.store.moving import Moving
 from storage.store.queries import Line
 from storage.store.reconcile import Mended, NamedFile
 from storage.store.transitions import Terms
+from storage.tariff import UsualFilm
 
 
 class Store(Moving):
@@ -54,10 +57,16 @@ class Store(Moving):
         queue: QueueSettings,
         quota: QuotaSettings,
         dispatch: Dispatch | None = None,
+        usual: UsualFilm | None = None,
     ) -> None:
         super().__init__(database, clock)
         self._dispatch = dispatch or EmbeddedDispatch(database)
-        self._terms = Terms(clock=clock, queue=queue, rate=Rate.of(quota), dispatch=self._dispatch)
+        self._terms = Terms(clock=clock, queue=queue, quota=quota, dispatch=self._dispatch, usual=usual)
+
+    @classmethod
+    def of(cls, database: Database, settings: Settings, clock: Clock) -> Self:
+        """As the host's settings say: the same in every process, so that all count the same quota."""
+        return cls(database, clock=clock, queue=settings.queue, quota=settings.quota, usual=UsualFilm.of(settings))
 
     # Members
 
@@ -96,7 +105,7 @@ class Store(Moving):
     ) -> Status:
         """Cancel what waits; record the wish on what runs; leave what has ended. Again: no change.
 
-        A member pays for the sections drawn so far; an operator (`everyone`, not their own) refunds all.
+        A member pays for what the card drew so far, step by step; an operator (`everyone`, not their own) refunds all.
         place: where the wish was made; a request of another community is unknown there.
         Raises UnknownRequest where it is not theirs, unless `everyone`.
         """
@@ -195,14 +204,20 @@ class Store(Moving):
         await self._database.write(lambda db: claims.fail(db, self._terms, claim, failure))
         return await self.status(claim.request_id)
 
-    async def cancelled(self, claim: Claim) -> Status:
-        """running → cancelled: the worker obeyed the wish. Raises StaleClaim; ValueError where nobody wished it."""
-        await self._database.write(lambda db: claims.cancelled(db, self._terms, claim))
+    async def cancelled(self, claim: Claim, part: Part | None = None) -> Status:
+        """running → cancelled: the worker obeyed the wish. Raises StaleClaim; ValueError where nobody wished it.
+
+        part: drawn of the section under way; the member pays for it as for whole sections.
+        """
+        await self._database.write(lambda db: claims.cancelled(db, self._terms, claim, part))
         return await self.status(claim.request_id)
 
-    async def release(self, claim: Claim) -> Status:
-        """running → queued: a clean stop keeps the place and spends no try. Raises StaleClaim."""
-        await self._database.write(lambda db: claims.release(db, self._terms, claim))
+    async def release(self, claim: Claim, part: Part | None = None) -> Status:
+        """running → queued: a clean stop keeps the place and spends no try. Raises StaleClaim.
+
+        part: as of `cancelled`, where somebody has wished that meanwhile.
+        """
+        await self._database.write(lambda db: claims.release(db, self._terms, claim, part))
         return await self.status(claim.request_id)
 
     async def lost(self, worker: str) -> bool:

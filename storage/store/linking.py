@@ -6,6 +6,7 @@ still counts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -13,7 +14,7 @@ from functools import partial
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from storage.jobs import Member
-from storage.quota import Bucket
+from storage.quota import Bucket, Purse
 from storage.schema import account, hide_vote, identity, ledger, link_code, link_guess, person
 from storage.store import purse
 from storage.store.members import identify
@@ -119,19 +120,23 @@ def _join(db: Connection, terms: Terms, *, into: int, person_id: int, now_ms: in
     db.execute(update(hide_vote).where(hide_vote.c.person_id == person_id).values(person_id=into))
     running = db.execute(select(person.c.running).where(person.c.id == person_id)).scalar_one()
     db.execute(update(person).where(person.c.id == into).values(running=person.c.running + running))
-    nothing = {"tokens_ms": None, "tokens_at_ms": None, "running": 0}
+    nothing = dict.fromkeys(("tokens_ms", "tokens_at_ms", "everywhere_ms", "everywhere_at_ms")) | {"running": 0}
     db.execute(update(person).where(person.c.id == person_id).values(nothing))
-    purse.share(db, into, left)
+    purse.join(db, into, left)
 
 
-def _least(db: Connection, terms: Terms, persons: tuple[int, ...], now_ms: int) -> Bucket:
+def _least(db: Connection, terms: Terms, persons: tuple[int, ...], now_ms: int) -> Purse:
     """The emptiest of their buckets: linking gives nobody more than they had anywhere."""
     db.execute(select(person.c.id).where(person.c.id.in_(persons)).order_by(person.c.id).with_for_update())
     rows = db.execute(purse.held().where(account.c.person_id.in_(persons)).with_for_update()).all()
-    shared = [bucket for it in persons if (bucket := purse.of_person(db, it)) is not None]
-    full = Bucket(level_ms=terms.rate.burst_ms, at_ms=now_ms)
-    refilled = (bucket.refilled(terms.rate, now_ms) for bucket in (*map(purse.bucket, rows), *shared, full))
-    return min(refilled, key=lambda bucket: bucket.level_ms)
+    tariff = terms.tariff(db)
+    purses = [purse.of_account(row, tariff, now_ms) for row in rows]
+    purses += [purse.of_person(db, it, tariff, now_ms) for it in persons]
+
+    def least(buckets: Iterable[Bucket]) -> Bucket:
+        return min(buckets, key=lambda bucket: bucket.level_ms)
+
+    return Purse(community=least(it.community for it in purses), person=least(it.person for it in purses))
 
 
 def _platforms(db: Connection, person_id: int) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -12,14 +13,15 @@ from storage import fairness
 from storage.documents import blob_row, params_blobs, write_params
 from storage.errors import RequestRejected, Rule, UnknownRequest
 from storage.estimates import estimate_ms
-from storage.jobs import GONE, JobState, Member, Place, Request, Status, section_count
-from storage.quota import Allowance, Bucket
+from storage.jobs import GONE, JobState, Member, Place, Request, Status, drawn_ms, section_count
+from storage.quota import Allowance, Purse, Tariff
 from storage.schema import account, identity, person, queue, request, request_blob
 from storage.settings import RerollSettings
-from storage.store import admission, purse, queries, reroll
+from storage.store import admission, purse, queries, reroll, waiting
 from storage.store.books import SHOWS_NOTHING, Change, announce, count_change, write_ledger, write_message
 from storage.store.pause import on_waiting_clock
 from storage.store.transitions import Entry, Terms, finish_cancelled, lock
+from storage.tariff import card_ms
 from storage.words import Canceller, LedgerKind, MessageKind
 
 
@@ -40,18 +42,20 @@ def submit(db: Connection, terms: Terms, wish: Request, rerolls: RerollSettings 
     if wish.parent_id is not None and lock(db, wish.parent_id) is None:
         raise unknown(wish.parent_id)
     identity_id, person_id = identify(db, wish.member, now_ms)
-    held = _account(db, terms, person_id, wish.place, now_ms)
+    tariff = terms.tariff(db)
+    held = _account(db, tariff, person_id, wish.place, now_ms)
     original_id = reroll.allow(db, wish, rerolls, person_id=person_id, account_id=held.id, now_ms=now_ms)
     line = db.execute(_whole_line()).one()
     admission.check(db, terms, line, person_id=person_id, finish=held.sfq_finish)
 
-    need_ms = wish.params.duration_ms
-    bucket = purse.bucket(held).refilled(terms.rate, now_ms).take(need_ms, terms.rate)
-    est_ms = estimate_ms(db, wish.params)
+    params = replace(wish.params, duration_ms=drawn_ms(wish.params.duration_ms))
+    need_ms = params.duration_ms
+    after = purse.of_account(held, tariff, now_ms).take(need_ms, tariff)
+    est_ms = estimate_ms(db, params)
     tags = fairness.tags(
         virtual_ms=line.virtual_ms, finish=held.sfq_finish, est_ms=est_ms, weight_permille=held.weight_permille
     )
-    purse.keep(db, held, bucket, sfq_finish=tags.finish)
+    purse.keep(db, held, after, sfq_finish=tags.finish)
     row: dict[str, Any] = {
         "idem": wish.idem,
         "identity_id": identity_id,
@@ -59,7 +63,7 @@ def submit(db: Connection, terms: Terms, wish: Request, rerolls: RerollSettings 
         "chat_id": wish.place.chat_id,
         "kind": wish.kind,
         "parent_id": wish.parent_id,
-        "params": write_params(wish.params),
+        "params": write_params(params),
         "duration_ms": need_ms,
         "sections": section_count(need_ms),
         "state": JobState.QUEUED,
@@ -98,8 +102,9 @@ def foresee(db: Connection, terms: Terms, idem: str, member: Member, place: Plac
     person_id = person_of(db, member)
     finish = db.execute(_finish(), _key(person_id, place)).scalar_one_or_none()
     admission.check(db, terms, db.execute(select(queue)).one(), person_id=person_id, finish=finish or 0)
-    left_ms = allowance(db, terms, member, place.community_id).left_ms
-    Bucket(level_ms=left_ms, at_ms=terms.clock.now_ms()).take(duration_ms, terms.rate)
+    tariff = terms.tariff(db)
+    standing, _ = _standing(db, terms, tariff, member, place.community_id)
+    standing.take(drawn_ms(duration_ms), tariff)
 
 
 def cancel(
@@ -157,21 +162,34 @@ def requeue(db: Connection, terms: Terms, request_id: int) -> int:
 
 def allowance(db: Connection, terms: Terms, member: Member, community_id: str) -> Allowance:
     """Somebody never seen has all that a newcomer has."""
+    tariff = terms.tariff(db)
+    standing, row = _standing(db, terms, tariff, member, community_id)
+    rate = min(tariff.community, tariff.person, key=lambda rate: rate.burst_ms)
+    return Allowance(
+        left_ms=standing.left_ms,
+        everywhere=standing.everywhere,
+        burst_ms=rate.burst_ms,
+        refill_ms_per_day=rate.refill_ms_per_day,
+        card_ms=card_ms(db, rate.burst_ms, terms.usual) if waiting.measured(db) else None,
+        queued=row.queued if row is not None else 0,
+        running=row.running if row is not None else 0,
+    )
+
+
+def _standing(
+    db: Connection, terms: Terms, tariff: Tariff, member: Member, community_id: str
+) -> tuple[Purse, Row[Any] | None]:
+    """What they may spend in that community now, and their account there."""
+    person_id, now_ms = person_of(db, member), terms.clock.now_ms()
     query = purse.held().where(
-        account.c.person_id == person_of(db, member),
+        account.c.person_id == person_id,
         account.c.platform == member.platform,
         account.c.community_id == community_id,
     )
     row = db.execute(query).one_or_none()
-    bucket = purse.of_person(db, person_of(db, member)) if row is None else purse.bucket(row)
-    left_ms = terms.rate.burst_ms if bucket is None else bucket.refilled(terms.rate, terms.clock.now_ms()).level_ms
-    return Allowance(
-        left_ms=left_ms,
-        burst_ms=terms.rate.burst_ms,
-        refill_ms_per_day=terms.rate.refill_ms_per_day,
-        queued=row.queued if row is not None else 0,
-        running=row.running if row is not None else 0,
-    )
+    if row is None:
+        return purse.of_person(db, person_id, tariff, now_ms), None
+    return purse.of_account(row, tariff, now_ms), row
 
 
 def history(db: Connection, member: Member, *, limit: int, before_id: int | None) -> list[Status]:
@@ -231,7 +249,7 @@ def identify(db: Connection, member: Member, now_ms: int) -> tuple[int, int]:
     return db.execute(row.returning(identity.c.id)).scalar_one(), person_id
 
 
-def _account(db: Connection, terms: Terms, person_id: int, place: Place, now_ms: int) -> Row[Any]:
+def _account(db: Connection, tariff: Tariff, person_id: int, place: Place, now_ms: int) -> Row[Any]:
     key = _key(person_id, place)
     row = db.execute(_of_community(), key).one_or_none()
     if row is not None:
@@ -241,7 +259,7 @@ def _account(db: Connection, terms: Terms, person_id: int, place: Place, now_ms:
         platform=place.platform,
         community_id=place.community_id,
         weight_permille=fairness.WEIGHT_ONE,
-        tokens_ms=terms.rate.burst_ms,
+        tokens_ms=tariff.community.burst_ms,
         tokens_at_ms=now_ms,
         sfq_finish=0,
         queued=0,

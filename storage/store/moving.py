@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from storage.quota import Purse
 from storage.schema import account, chat_move, request
 from storage.store import purse
 from storage.store.linking import Linking
@@ -63,7 +64,9 @@ def _move_account(db: Connection, terms: Terms, old: Row[Any], new_id: str, now_
     counted = {"queued": twin.queued + old.queued, "running": twin.running + old.running}
     db.execute(update(account).where(account.c.id == twin.id).values(counted))
     # Of two buckets the emptier one: a group that moves gives nobody more than they had.
-    buckets = [purse.bucket(row).refilled(terms.rate, now_ms) for row in (old, twin)]
-    least = min(buckets, key=lambda bucket: bucket.level_ms)
-    purse.keep(db, twin, least, sfq_finish=max(old.sfq_finish, twin.sfq_finish))
+    tariff = terms.tariff(db)
+    purses = [purse.of_account(row, tariff, now_ms) for row in (old, twin)]
+    least = min((it.community for it in purses), key=lambda bucket: bucket.level_ms)
+    both = Purse(community=least, person=purses[0].person)
+    purse.keep(db, twin, both, sfq_finish=max(old.sfq_finish, twin.sfq_finish))
     db.execute(delete(account).where(account.c.id == old.id))

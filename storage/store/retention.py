@@ -73,7 +73,7 @@ def film_lost(db: Connection, terms: Terms, request_id: int) -> bool:
     write_ledger(db, entry.person_id, request_id, LedgerKind.AMEND, ms=-entry.duration_ms, now_ms=now_ms)
     # The card did work for it: film time returns to the member, the turn in the fair order does not.
     spent = {"est_ms": entry.est_ms, "spent_ms": entry.est_ms}
-    give_back(db, entry.account_id, terms.rate, now_ms, film_ms=entry.duration_ms, **spent)
+    give_back(db, entry.account_id, terms.tariff(db), now_ms, film_ms=entry.duration_ms, **spent)
     return True
 
 

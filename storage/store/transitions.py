@@ -13,16 +13,14 @@ from sqlalchemy import Connection, delete, func, select, update
 from storage.clock import Clock
 from storage.dispatch.port import Dispatch
 from storage.errors import StaleClaim
-from storage.jobs import FPS, LATENT_WINDOW, Claim, JobState
-from storage.quota import Rate
+from storage.jobs import SECTION_MS, Claim, JobState, Part
+from storage.quota import Tariff
 from storage.schema import attempt, identity, progress, request, section
-from storage.settings import QueueSettings
+from storage.settings import QueueSettings, QuotaSettings
 from storage.store.books import Change, announce, count_change, give_back, write_closing
 from storage.store.pause import waiting_clock_ms
+from storage.tariff import UsualFilm, tariff
 from storage.words import Canceller, Outcome
-
-SECTION_MS = 4 * LATENT_WINDOW * 1000 // FPS
-"""Of film in one section."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +29,14 @@ class Terms:
 
     clock: Clock
     queue: QueueSettings
-    rate: Rate
+    quota: QuotaSettings
     dispatch: Dispatch
+    usual: UsualFilm | None = None
+    """What this host draws where nothing else is said; None where only the settings decide a quota."""
+
+    def tariff(self, db: Connection) -> Tariff:
+        """As the card is known to draw now."""
+        return tariff(db, self.quota, self.usual)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +130,7 @@ def finish(
     give_back(
         db,
         entry.account_id,
-        terms.rate,
+        terms.tariff(db),
         now_ms,
         film_ms=entry.duration_ms - charge_ms,
         est_ms=entry.est_ms,
@@ -140,12 +144,26 @@ def finish_cancelled(
     entry: Entry,
     canceller: Canceller,
     outcome: Outcome = Outcome.CANCELLED,
+    *,
+    part: Part | None = None,
     **columns: Any,
 ) -> None:
-    """Into `cancelled`: a member pays for the sections drawn, nobody pays for an operator's decision."""
-    done = drawn(db, entry.id).sections if canceller is Canceller.MEMBER else 0
-    charge_ms = min(done * SECTION_MS, entry.duration_ms)
-    finish(db, terms, entry, JobState.CANCELLED, outcome, charge_ms=charge_ms, **columns)
+    """Into `cancelled`: a member pays for what the card drew, nobody pays for an operator's decision.
+
+    part: of the section under way, as the running attempt reports it; None where it does not.
+    """
+    done = drawn(db, entry.id)
+    if part is not None and part.section != done.sections:
+        part = None  # stored meanwhile, or never begun: nothing of a section is charged twice
+    part_ms = 0 if part is None else SECTION_MS * min(part.step, part.steps) // part.steps
+    charge_ms = 0
+    if canceller is Canceller.MEMBER:
+        charge_ms = min(done.sections * SECTION_MS + part_ms, entry.duration_ms)
+    spent_ms = done.gpu_ms + (0 if part is None else part.gpu_ms)
+    finish(db, terms, entry, JobState.CANCELLED, outcome, charge_ms=charge_ms, spent_ms=spent_ms, **columns)
+    if part is not None:
+        of_attempt = attempt.c.request_id == entry.id, attempt.c.epoch == entry.epoch
+        db.execute(update(attempt).where(*of_attempt).values(part_ms=part_ms))
 
 
 @dataclass(frozen=True, slots=True)

@@ -314,8 +314,21 @@ def test_the_queue_page_marks_the_readers_own_and_counts_the_rest() -> None:
 
 
 def test_the_other_pages_say_what_there_is() -> None:
-    allowance = Allowance(left_ms=4500, burst_ms=120_000, refill_ms_per_day=60_000, queued=2, running=1)
-    assert quota_page(table("it"), allowance).startswith("Ti restano qui 4,5 s di video, su un massimo di 120 s")
+    allowance = Allowance(
+        left_ms=4500,
+        everywhere=False,
+        burst_ms=120_000,
+        refill_ms_per_day=60_000,
+        card_ms=7_200_000,
+        queued=2,
+        running=1,
+    )
+    page = quota_page(table("it"), allowance)
+    assert page.startswith("Ti restano 4,5 s di video qui, su un massimo di 120 s")
+    assert page.endswith("La scheda di questo host disegna 120 s di video in circa 2 h 0 min.")
+    page = quota_page(table("en"), replace(allowance, everywhere=True, card_ms=None))
+    assert page.startswith("You have 4.5 s of video left in all communities together, of 120 s at most; 60 s come back")
+    assert "card" not in page
     page = history_page(table("en"), [DONE, replace(DONE, unreached=True), replace(DONE, purged=True)])
     assert page.splitlines()[1] == "7 · done · “the fox turns its head” · 5 s"
     assert page.splitlines()[2].endswith("could not be brought to its chat")
@@ -327,8 +340,15 @@ def test_a_quota_refusal_says_what_is_left_what_would_fit_and_when() -> None:
     error = QuotaExceeded("…", left_ms=4500, needed_ms=5000, back_at_ms=600_000)
     sentence = refusal(error, locale="it", now_ms=0)
     assert "4,5 s" in sentence
-    assert "4 s" in sentence
+    # What 4.5 s pay for: films are whole sections of 1.2 s.
+    assert "3,6 s" in sentence
     assert "10 min" in sentence
+    everywhere = QuotaExceeded("…", left_ms=4500, needed_ms=6000, back_at_ms=600_000, everywhere=True)
+    assert refusal(everywhere, locale="en", now_ms=0) == (
+        "You have 4.5 s of video left in all communities together and this film needs 6 s; try 3.6 s, "
+        "or come back in about 10 min."
+    )
+    assert "in tutte le comunità insieme" in refusal(everywhere, locale="it", now_ms=0)
     nothing_left = QuotaExceeded("…", left_ms=300, needed_ms=5000, back_at_ms=None)
     assert refusal(nothing_left, locale="en", now_ms=0) == "You have 0.3 s of video left and this film needs 5 s."
     assert refusal(QueueFull("The queue is full."), locale="it", now_ms=0) == "The queue is full."

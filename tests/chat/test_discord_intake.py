@@ -74,7 +74,7 @@ def notes(here: Site) -> list[dict[str, object]]:
         ({"seed": -1}, "seed"),
         ({"seed": 2**32}, "seed"),
         ({"prompt": "x" * 201}, "201 characters"),
-        ({"seconds": 20.5}, "try 20 s"),
+        ({"seconds": 20.5}, "try 19.2 s"),
     ],
 )
 async def test_options_that_cannot_be(here: Site, options: dict[str, object], words: str) -> None:
@@ -82,7 +82,7 @@ async def test_options_that_cannot_be(here: Site, options: dict[str, object], wo
 
 
 async def test_a_quota_that_is_used_up_says_when_it_is_back(here: Site) -> None:
-    await here.asked(seconds=20)
+    await here.asked(seconds=18)
     answer = await here.kit.answer(here.ask(seconds=5))
     assert re.search(r"come back in about .*\n-# Enough for this film is back <t:\d+:R>$", answer.content)
 

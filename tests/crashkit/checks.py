@@ -38,9 +38,14 @@ def _money(db: Connection) -> list[str]:
         "SELECT a.id, a.tokens_ms, coalesce(sum(l.ms), 0) FROM account a LEFT JOIN request r ON r.account_id = a.id"
         " LEFT JOIN ledger l ON l.request_id = r.id GROUP BY a.id"
     )
+    everywhere = (
+        "SELECT p.id, p.everywhere_ms, coalesce(sum(l.ms), 0) FROM person p LEFT JOIN ledger l ON l.person_id = p.id"
+        " WHERE p.everywhere_ms IS NOT NULL GROUP BY p.id"
+    )
     return [
-        f"account {number} has {tokens} ms and was charged {charged}: together not {BURST_S * 1000}"
-        for number, tokens, charged in db.exec_driver_sql(paid)
+        f"{whose} {number} has {tokens} ms and was charged {charged}: together not {BURST_S * 1000}"
+        for whose, query in (("account", paid), ("person", everywhere))
+        for number, tokens, charged in db.exec_driver_sql(query)
         if tokens + charged != BURST_S * 1000
     ]
 

@@ -104,9 +104,8 @@ def _early_refund() -> None:
 
     def generous(db: Any, terms: Any, entry: Any, outcome: Any) -> None:
         put_back(db, terms, entry, outcome)
-        transitions.give_back(
-            db, entry.account_id, terms.rate, terms.clock.now_ms(), film_ms=entry.duration_ms, est_ms=0, spent_ms=0
-        )
+        tariff, now_ms = terms.tariff(db), terms.clock.now_ms()
+        transitions.give_back(db, entry.account_id, tariff, now_ms, film_ms=entry.duration_ms, est_ms=0, spent_ms=0)
 
     rescue.put_back = generous
 

@@ -49,4 +49,4 @@ class Terms:
 
     def store(self, database: Database, clock: Clock) -> Store:
         settings = self.settings()
-        return Store(database, clock=clock, queue=settings.queue, quota=settings.quota)
+        return Store.of(database, settings, clock)

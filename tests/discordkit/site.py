@@ -155,7 +155,7 @@ async def bot(
     settings = settings or settings_for(folder)
     clock = SystemClock()
     async with await Database.open(folder) as database, Readers(settings.intake) as readers:
-        store = Store(database, clock=clock, queue=settings.queue, quota=settings.quota)
+        store = Store.of(database, settings, clock)
         media = Media(folder)
         desk = Desk(store, media, readers, settings=settings, draw=random.Random(7))
         work = Bench(folder=folder, database=database, store=store, media=media, clock=clock, readers=readers)

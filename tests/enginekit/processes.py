@@ -124,7 +124,7 @@ async def hall(folder: Path, *, lease_s: float = 30.0, step_checkpoint_s: float 
     path.write_text(settings.model_dump_json(), "utf-8")
     database = await Database.open(folder)
     media = Media(folder)
-    store = Store(database, clock=SystemClock(), queue=settings.queue, quota=settings.quota)
+    store = Store.of(database, settings, SystemClock())
     house = Hall(folder=folder, store=store, media=media, database=database, settings_path=path)
     try:
         yield house

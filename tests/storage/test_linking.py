@@ -47,24 +47,24 @@ async def test_two_accounts_become_one_person(store: Store, links: Links) -> Non
 
 
 async def test_linked_accounts_have_one_quota_everywhere(store: Store, links: Links) -> None:
-    await store.submit(wish("d", member=MIA, duration_ms=100_000))
+    await store.submit(wish("d", member=MIA, duration_ms=99_600))
     await store.submit(wish("t", member=LEO, place=HOME, duration_ms=30_000))
     await link(links)
     # The emptier of the two: linking gives nobody more than they had.
     for member, community in ((MIA, "guild"), (LEO, "-100"), (LEO, "a new one"), (MIA, "another")):
-        assert (await store.allowance(member, community)).left_ms == 20_000
-    await store.submit(wish("d2", member=MIA, duration_ms=15_000))
-    assert (await store.allowance(LEO, "-100")).left_ms == 5_000
+        assert (await store.allowance(member, community)).left_ms == 20_400
+    await store.submit(wish("d2", member=MIA, duration_ms=15_600))
+    assert (await store.allowance(LEO, "-100")).left_ms == 4_800
     with pytest.raises(QuotaExceeded):
         await store.submit(wish("t2", member=LEO, place=HOME, duration_ms=6_000))
     await store.cancel(3, by=LEO)
-    assert (await store.allowance(MIA, "guild")).left_ms == 20_000
+    assert (await store.allowance(MIA, "guild")).left_ms == 20_400
 
 
 async def test_accounts_that_never_asked_for_anything_can_be_linked(store: Store, links: Links) -> None:
     await link(links)
-    await store.submit(wish("t", member=LEO, place=HOME, duration_ms=20_000))
-    assert (await store.allowance(MIA, "guild")).left_ms == 100_000
+    await store.submit(wish("t", member=LEO, place=HOME, duration_ms=20_400))
+    assert (await store.allowance(MIA, "guild")).left_ms == 99_600
 
 
 async def test_what_is_under_way_goes_on_and_is_settled_once(store: Store, links: Links) -> None:

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Generator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
+from storagekit import postgres
+from storagekit.clock import ManualClock
+from storagekit.films import LEO, MIA, begin, finish, params, wish
+from storagekit.homes import Home
 
 from storage import migrate
 from storage.database import FILE_NAME, Database
 from storage.dispatch.embedded import next_in_turn
+from storage.documents import write_params
 from storage.errors import DatabaseRefused
+from storage.invariants import violations
+from storage.jobs import JobState
 from storage.schema import metadata
+from storage.settings import QueueSettings, QuotaSettings
 from storage.sqlite import choose_sqlite
+from storage.store import Store
 
 
 def shape(sql: str) -> tuple[str, ...]:
@@ -141,3 +152,99 @@ async def test_step_that_fails_changes_nothing(
     with_a_step.unlink()
     migrate.head.cache_clear()
     await (await Database.open(folder)).close()
+
+
+PARAMS = write_params(replace(params(duration_ms=5000), prompt="a boat"))
+# As revision 0001 left them: somebody with a bucket and a film that was drawn, one that waits, one that was deleted.
+ROWS_OF_0001 = f"""
+INSERT INTO person (id, created_ms, erased_ms, scrubbed_ms, tokens_ms, tokens_at_ms, running)
+    VALUES (1, 5, NULL, NULL, NULL, NULL, 0), (2, 6, NULL, NULL, 4000, 7, 0);
+INSERT INTO identity (id, person_id, platform, platform_user_id, name, locale)
+    VALUES (1, 1, 'discord', '900719925474099267', 'Mia', 'en'), (2, 2, 'telegram', '17', 'Leo', 'it');
+INSERT INTO account (id, person_id, platform, community_id, weight_permille, tokens_ms, tokens_at_ms, sfq_finish,
+    queued, running) VALUES (1, 1, 'discord', 'guild', 1000, 110000, 1800000000000, 9, 1, 0);
+INSERT INTO request (id, idem, identity_id, account_id, chat_id, kind, params, duration_ms, sections, state, rev, epoch,
+    tries, est_ms, sfq_start, created_ms, queued_ms, started_ms, ended_ms, cancel_ms, cancel_by, result, trimmed_ms,
+    purged_ms, origin, spoiler) VALUES
+    (1, 'a', 1, 1, 'channel', 'new', '{PARAMS}', 5000, 4, 'cancelled', 3, 1, 0, 9, 0, 5, 5, 6, 7, 6, 'member', NULL,
+        NULL, NULL, '', 0),
+    (2, 'b', 1, 1, 'channel', 'new', '{PARAMS}', 5000, 4, 'queued', 1, 0, 0, 9, 9, 5, 5, NULL, NULL, NULL, NULL, NULL,
+        NULL, NULL, '', 0),
+    (3, 'c', 1, 1, 'channel', 'new', '{PARAMS}', 5000, 4, 'done', 3, 1, 0, 9, 9, 5, 5, 6, 7, NULL, NULL, NULL, 8, 8,
+        '', 0);
+INSERT INTO attempt (request_id, epoch, worker, started_ms, ended_ms, outcome)
+    VALUES (1, 1, 'card-0', 6, 7, 'cancelled'), (3, 1, 'card-0', 6, 7, 'done');
+INSERT INTO section (request_id, idx, epoch, gpu_ms, sha256, suffix, byte_count)
+    VALUES (1, 0, 1, 700, '{"ab" * 32}', '.safetensors', 9);
+INSERT INTO request_blob (request_id, role, sha256, suffix, byte_count)
+    VALUES (1, 'picture', '{"cd" * 32}', '.png', 9), (2, 'picture', '{"cd" * 32}', '.png', 9);
+INSERT INTO ledger (id, person_id, request_id, kind, ms, at_ms) VALUES (1, 1, 1, 'reserve', 5000, 5),
+    (2, 1, 1, 'settle', -3800, 7), (3, 1, 2, 'reserve', 5000, 5), (4, 1, 3, 'reserve', 5000, 5),
+    (5, 1, 3, 'settle', 0, 7);
+INSERT INTO outbox (request_id, rev, state, at_ms, not_before_ms, tries, sent_ms) VALUES
+    (1, 1, 'queued', 5, 5, 0, 5), (1, 2, 'running', 6, 6, 0, 6), (1, 3, 'cancelled', 7, 7, 0, 7),
+    (2, 1, 'queued', 5, 5, 0, 5);
+UPDATE queue SET queued = 1, est_ms = 9, virtual_ms = 0;
+"""
+
+
+def _of_0001(db: Connection) -> None:
+    """The tables of revision 0001, with rows in them."""
+    from alembic import command
+
+    config = migrate._config()
+    config.attributes["connection"] = db
+    command.upgrade(config, "0001")
+    for statement in ROWS_OF_0001.split(";\n"):
+        if statement.strip():
+            db.exec_driver_sql(statement)
+
+
+def _old_file(folder: Path) -> None:
+    sqlite = choose_sqlite()
+    engine = create_engine("sqlite://", creator=lambda: sqlite.connect(folder / FILE_NAME), module=sqlite.module)
+    with engine.begin() as db:
+        _of_0001(db)
+    engine.dispose()
+
+
+def _old_server(address: str) -> None:
+    engine = create_engine(address.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as db:
+        _of_0001(db)
+    engine.dispose()
+
+
+@pytest.fixture
+def aged(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Generator[Home]:
+    """A database that revision 0001 left behind."""
+    if kind == "sqlite":
+        _old_file(tmp_path)
+        yield Home(folder=tmp_path)
+        return
+    server: postgres.Server = request.getfixturevalue("server")
+    with server.copy("template0") as address:
+        _old_server(address)
+        yield Home(folder=tmp_path, address=address)
+
+
+async def test_database_of_the_first_revision_goes_on_with_its_rows(aged: Home) -> None:
+    await _goes_on(await aged.open())
+
+
+async def _goes_on(database: Database) -> None:
+    async with database:
+        assert await violations(database, None) == []
+        store = Store(database, clock=ManualClock(), queue=QueueSettings(), quota=QuotaSettings())
+        # What was left of the old bucket binds still; the one for all communities together is full.
+        left = await store.allowance(MIA, "guild")
+        assert (left.left_ms, left.everywhere, left.queued) == (110_000, False, 1)
+        assert (await store.allowance(LEO, "-1")).left_ms > 4000
+        status = await store.status(1)
+        assert (status.state, status.charged_ms, status.params.prompt) == (JobState.CANCELLED, 1200, "a boat")
+        assert [status.request_id for status in await store.history(MIA)] == [3, 2, 1]
+        done = await finish(store, await begin(store))
+        assert (done.request_id, done.charged_ms) == (2, 5000)
+        assert (await store.submit(wish("d"))).request_id == 4
+        assert (await store.allowance(MIA, "another")).left_ms == 120_000 - 2400
+        assert await violations(database, None) == []

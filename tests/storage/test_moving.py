@@ -34,12 +34,12 @@ async def test_open_and_finished_films_go_along(store: Store) -> None:
 
 
 async def test_who_has_asked_under_both_numbers_has_one_account_afterwards(store: Store) -> None:
-    await store.submit(wish("old", member=LEO, place=OLD, duration_ms=50_000))
-    await store.submit(wish("new", member=LEO, place=NEW, duration_ms=10_000))
+    await store.submit(wish("old", member=LEO, place=OLD, duration_ms=50_400))
+    await store.submit(wish("new", member=LEO, place=NEW, duration_ms=9_600))
     await store.submit(wish("other", member=MIA, place=OLD))
     assert await move(store)
     allowance = await store.allowance(LEO, "-1004")
-    assert (allowance.left_ms, allowance.queued) == (70_000, 2)
+    assert (allowance.left_ms, allowance.queued) == (60_000, 2)
     assert (await store.allowance(MIA, "-1004")).queued == 1
     await store.cancel(1, by=LEO)
     assert (await store.allowance(LEO, "-1004")).queued == 1
@@ -68,8 +68,8 @@ async def test_former_numbers_are_known(store: Store) -> None:
 async def test_a_linked_persons_bucket_outlives_the_move(store: Store) -> None:
     links = Links(store)
     discord = Member(platform="discord", user_id="9", name="Leo")
-    await store.submit(wish("old", member=LEO, place=OLD, duration_ms=50_000))
-    await store.submit(wish("new", member=LEO, place=NEW, duration_ms=10_000))
+    await store.submit(wish("old", member=LEO, place=OLD, duration_ms=50_400))
+    await store.submit(wish("new", member=LEO, place=NEW, duration_ms=9_600))
     await links.redeem(discord, (await links.offer(LEO)).code)
     await move(store)
-    assert (await store.allowance(discord, "guild")).left_ms == 70_000
+    assert (await store.allowance(discord, "guild")).left_ms == 60_000

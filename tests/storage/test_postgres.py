@@ -219,6 +219,6 @@ async def test_bot_opens_the_database_of_its_settings(home: Home, clock: ManualC
         assert house.database.mode.product == "postgresql"
         await house.store.submit(wish("a"))
     async with await home.open() as database:
-        store = Store(database, clock=clock, queue=settings.queue, quota=settings.quota)
+        store = Store.of(database, settings, clock)
         assert len(await store.history(MIA)) == 1
     assert not (home.folder / "flipbook.db").exists()

@@ -17,7 +17,6 @@ from storagekit.homes import Home
 from storage.database import Database
 from storage.dispatch.embedded import EmbeddedDispatch
 from storage.jobs import Member
-from storage.quota import Rate
 from storage.settings import QueueSettings, QuotaSettings
 from storage.store import Store
 from storage.store.members import submit
@@ -145,7 +144,7 @@ async def test_two_processes_begin_one_film_of_each_of_60_members(database: Data
     terms = Terms(
         clock=ManualClock(),
         queue=workload.LONG_QUEUE,
-        rate=Rate.of(workload.GENEROUS),
+        quota=workload.GENEROUS,
         dispatch=EmbeddedDispatch(database),
     )
     members: Sequence[Member] = [replace(MIA, user_id=str(number // 3)) for number in range(180)]

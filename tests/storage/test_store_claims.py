@@ -36,17 +36,17 @@ async def test_claimed_request_runs_under_its_first_epoch(store: Store, clock: M
     assert await store.claim("card-1") is None
 
 
-async def test_done_film_costs_what_was_asked_and_keeps_its_result(store: Store, clock: ManualClock) -> None:
+async def test_done_film_costs_what_was_drawn_and_keeps_its_result(store: Store, clock: ManualClock) -> None:
     await store.submit(wish("a", duration_ms=2500))
     job = await begin(store)
     await draw_all(store, job)
     clock.pass_s(30)
     done = await store.complete(job.claim, film(1))
-    assert (done.state, done.rev, done.charged_ms, done.sections_done) == (JobState.DONE, 3, 2500, 2)
+    assert (done.state, done.rev, done.charged_ms, done.sections_done) == (JobState.DONE, 3, 2400, 2)
     assert (done.result, done.failure, done.ended_ms) == (film(1), None, clock.now_ms())
     allowance = await store.allowance(MIA, "guild")
     # 30 s of a day at 60 s of film a day.
-    assert (allowance.left_ms, allowance.running) == (120_000 - 2500 + 20, 0)
+    assert (allowance.left_ms, allowance.running) == (120_000 - 2400 + 20, 0)
 
 
 async def test_failed_film_is_refunded_whatever_was_drawn(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from dataclasses import replace
 
@@ -12,8 +13,8 @@ from storagekit.clock import ManualClock
 from storagekit.films import LEO, MIA, begin, draw_all, drawn, film, finish, wish
 
 from storage.database import Database
-from storage.errors import QueueFull, QuotaExceeded, RequestRejected, UnknownRequest
-from storage.jobs import Failure, JobState, RequestKind, Schedule, Wish
+from storage.errors import QueueFull, QuotaExceeded, RequestRejected, StaleClaim, UnknownRequest
+from storage.jobs import Failure, JobState, Member, Part, Request, RequestKind, Schedule, Wish
 from storage.settings import QueueSettings, QuotaSettings
 from storage.store import Store
 
@@ -56,17 +57,17 @@ async def test_redelivery_after_the_end_shows_the_end(store: Store) -> None:
 async def test_quota_is_reserved_at_once_and_refused_with_a_way_out(store: Store, clock: ManualClock) -> None:
     for number in range(2):
         await store.submit(wish(f"long {number}", duration_ms=58_000))
-    assert (await store.allowance(MIA, "guild")).left_ms == 4000
+    assert (await store.allowance(MIA, "guild")).left_ms == 4800
     with pytest.raises(QuotaExceeded) as refused:
-        await store.submit(wish("one more", duration_ms=5000))
+        await store.submit(wish("one more", duration_ms=7000))
     assert str(refused.value) == (
-        "You have 4 s of film left and this one needs 5 s. Try 4 s, or come back in about 24 min."
+        "You have 4.8 s of film left and this one needs 7.2 s. Try 4.8 s, or come back in about 58 min."
     )
-    assert (refused.value.left_ms, refused.value.needed_ms) == (4000, 5000)
+    assert (refused.value.left_ms, refused.value.needed_ms) == (4800, 7200)
     assert refused.value.back_at_ms is not None
     assert len(await store.history(MIA)) == 2
     clock.pass_s((refused.value.back_at_ms - clock.now_ms()) / 1000)
-    assert (await store.submit(wish("one more", duration_ms=5000))).state is JobState.QUEUED
+    assert (await store.submit(wish("one more", duration_ms=7000))).state is JobState.QUEUED
 
 
 async def test_film_longer_than_any_allowance_names_the_most_that_can_be_saved(database: Database) -> None:
@@ -78,13 +79,66 @@ async def test_film_longer_than_any_allowance_names_the_most_that_can_be_saved(d
 
 
 async def test_quota_is_per_member_and_community(store: Store) -> None:
-    await store.submit(wish("a", duration_ms=100_000))
-    elsewhere = replace(wish("b", duration_ms=100_000), place=replace(wish("b").place, community_id="other guild"))
-    await store.submit(elsewhere)
-    await store.submit(wish("c", member=LEO, duration_ms=100_000))
-    assert (await store.allowance(MIA, "guild")).left_ms == 20_000
-    assert (await store.allowance(MIA, "other guild")).left_ms == 20_000
-    assert (await store.allowance(MIA, "never seen")).left_ms == 120_000
+    await store.submit(wish("a", duration_ms=99_600))
+    await store.submit(wish("c", member=LEO, duration_ms=99_600))
+    assert (await store.allowance(MIA, "guild")).left_ms == 20_400
+    assert (await store.allowance(LEO, "guild")).left_ms == 20_400
+
+
+def elsewhere(idem: str, community: str, *, duration_ms: int = 2400, member: Member = MIA) -> Request:
+    asked = wish(idem, member=member, duration_ms=duration_ms)
+    return replace(asked, place=replace(asked.place, community_id=community))
+
+
+async def test_more_communities_give_nobody_more_film(database: Database, clock: ManualClock) -> None:
+    store = Store(database, clock=clock, queue=QueueSettings(queued_per_member_max=99), quota=QuotaSettings(burst_s=3))
+    await store.submit(elsewhere("0", "group 0"))
+    for number in range(1, 7):
+        with pytest.raises(QuotaExceeded) as refused:
+            await store.submit(elsewhere(str(number), f"group {number}", duration_ms=1200))
+        assert str(refused.value) == (
+            "You have 0.6 s of film left in all communities together and this one needs 1.2 s. Come back in about 10 h."
+        )
+        assert refused.value.everywhere
+        assert refused.value.back_at_ms == clock.now_ms() + 600 * 86_400_000 // 1500
+    left = await store.allowance(MIA, "group 5")
+    assert (left.left_ms, left.everywhere, left.burst_ms) == (600, True, 3000)
+    asked = elsewhere("early", "group 6", duration_ms=1200)
+    with pytest.raises(QuotaExceeded):
+        await store.foresee(asked.idem, asked.member, asked.place, 1200)
+    # Taken back, it may be asked for anywhere: a refund returns to both buckets.
+    await store.cancel(1, by=MIA)
+    await store.submit(elsewhere("again", "group 6"))
+    await store.submit(elsewhere("leo", "group 1", member=LEO))
+
+
+async def test_a_person_may_be_given_more_than_one_community_gives(database: Database, clock: ManualClock) -> None:
+    quota = QuotaSettings(burst_s=3, person_burst_s=6, refill_s_per_day=3)
+    store = Store(database, clock=clock, queue=QueueSettings(), quota=quota)
+    await store.submit(elsewhere("0", "group 0"))
+    assert (await store.allowance(MIA, "group 0")).left_ms == 600
+    assert (await store.allowance(MIA, "group 1")).left_ms == 3000
+    await store.submit(elsewhere("1", "group 1"))
+    assert (await store.allowance(MIA, "group 2")).left_ms == 1200
+    clock.pass_s(86_400)
+    # In a day 3 s come back in each community, and 6 s in all of them together.
+    assert [(await store.allowance(MIA, f"group {number}")).left_ms for number in range(3)] == [3000, 3000, 3000]
+
+
+async def test_wishes_from_many_communities_at_once_spend_nothing_twice(store: Store) -> None:
+    wishes = (elsewhere(str(number), f"group {number}", duration_ms=50_400) for number in range(5))
+    results = await asyncio.gather(*(store.submit(it) for it in wishes), return_exceptions=True)
+    assert sum(isinstance(result, QuotaExceeded) for result in results) == 3
+    assert (await store.allowance(MIA, "another")).left_ms == 120_000 - 2 * 50_400
+
+
+async def test_what_is_drawn_is_what_is_charged(store: Store) -> None:
+    # Half a second becomes one section, 5 s become four.
+    status = await store.submit(wish("a", duration_ms=500))
+    assert (status.params.duration_ms, status.charged_ms) == (1200, 1200)
+    status = await store.submit(wish("b", duration_ms=5000))
+    assert (status.params.duration_ms, status.charged_ms) == (4800, 4800)
+    assert (await store.allowance(MIA, "guild")).left_ms == 120_000 - 6000
 
 
 async def test_a_member_may_have_only_so_many_films_waiting_in_all_communities(store: Store) -> None:
@@ -207,12 +261,56 @@ async def test_member_who_cancels_a_running_film_pays_for_its_finished_sections(
 
 
 async def test_a_cancelled_film_never_costs_more_than_was_reserved(store: Store) -> None:
-    # 1.3 s are one section of 1.2 s; 1.0 s is one section too, and longer than what was asked for.
     await store.submit(wish("a", duration_ms=1000))
     job = await begin(store)
     await draw_all(store, job)
     await store.cancel(1, by=MIA)
-    assert (await store.cancelled(job.claim)).charged_ms == 1000
+    too_much = Part(section=1, step=9, steps=6, gpu_ms=5)
+    assert (await store.cancelled(job.claim, too_much)).charged_ms == 1200
+
+
+@pytest.mark.parametrize("how", ["cancelled", "released"])
+async def test_a_cancel_inside_a_section_pays_for_the_steps_that_were_drawn(store: Store, how: str) -> None:
+    await store.submit(wish("a", duration_ms=3600))
+    job = await begin(store)
+    await store.save_section(job.claim, drawn(job, 0))
+    await store.cancel(1, by=MIA)
+    part = Part(section=1, step=4, steps=6, gpu_ms=500)
+    ended = await (store.cancelled if how == "cancelled" else store.release)(job.claim, part)
+    assert (ended.state, ended.charged_ms) == (JobState.CANCELLED, 1200 + 800)
+    assert (await store.allowance(MIA, "guild")).left_ms == 120_000 - 2000
+    # A worker that was killed before it heard of its commit says it once more, and nothing is charged twice.
+    with pytest.raises(StaleClaim):
+        await store.cancelled(job.claim, part)
+    assert (await store.status(1)).charged_ms == 2000
+
+
+async def test_steps_of_a_section_that_is_stored_are_not_charged_again(store: Store) -> None:
+    await store.submit(wish("a", duration_ms=3600))
+    job = await begin(store)
+    await store.save_section(job.claim, drawn(job, 0))
+    await store.cancel(1, by=MIA)
+    part = Part(section=0, step=6, steps=6, gpu_ms=500)
+    assert (await store.cancelled(job.claim, part)).charged_ms == 1200
+
+
+async def test_operator_pays_back_the_steps_as_well(store: Store) -> None:
+    await store.submit(wish("a"))
+    job = await begin(store)
+    await store.cancel(1, by=LEO, everyone=True)
+    assert (await store.cancelled(job.claim, Part(section=0, step=4, steps=6, gpu_ms=500))).charged_ms == 0
+
+
+async def test_who_cancels_inside_sections_loses_their_turn_for_it(store: Store, database: Database) -> None:
+    async def tag() -> int:
+        return await database.read(lambda db: db.execute(text("SELECT sfq_finish FROM account")).scalar_one())
+
+    await store.submit(wish("a"))
+    job = await begin(store)
+    start = await database.read(lambda db: db.execute(text("SELECT sfq_start FROM request")).scalar_one())
+    await store.cancel(1, by=MIA)
+    await store.cancelled(job.claim, Part(section=0, step=4, steps=6, gpu_ms=777))
+    assert await tag() == start + 777
 
 
 async def test_operator_who_cancels_a_running_film_refunds_it(store: Store) -> None:

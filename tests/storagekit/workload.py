@@ -20,7 +20,7 @@ from storage.store import MessageKind, Store
 from storagekit.films import MIA, draw_all, film, message, wish
 from storagekit.homes import Home
 
-GENEROUS = QuotaSettings(burst_s=1_000_000)
+GENEROUS = QuotaSettings(burst_s=1_000_000, refill_s_per_day=60)
 MANY = 100_000
 LONG_QUEUE = QueueSettings(queued_max=MANY, queued_per_member_max=MANY, running_per_member_max=MANY)
 

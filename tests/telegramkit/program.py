@@ -123,7 +123,7 @@ class Program:
         """The store, read beside the program or after it."""
         settings = load_settings(self.folder / "config.toml")
         async with await Database.open(self.data) as database:
-            yield Store(database, clock=SystemClock(), queue=settings.queue, quota=settings.quota)
+            yield Store.of(database, settings, SystemClock())
 
     async def violations(self) -> list[str]:
         async with await Database.open(self.data) as database:

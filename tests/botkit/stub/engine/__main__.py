@@ -63,7 +63,7 @@ async def draw(settings: Settings, worker: str) -> None:
     threading.Thread(target=wait_for_stop, daemon=True).start()
     folder = settings.data.folder
     async with await Database.open(folder) as database:
-        store = Store(database, clock=SystemClock(), queue=settings.queue, quota=settings.quota)
+        store = Store.of(database, settings, SystemClock())
         bench = Bench(
             folder=folder,
             database=database,
