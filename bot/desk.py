@@ -122,6 +122,8 @@ class Desk(Films):
         words = await self._words(asker.member)
         parent = await self._finished(request_id, asker, words)
         changes = intake.read_changes(prompt or "", self._rules, self._draw, words)
+        if changes.same_film and not self._rules.model.seed_varies:
+            raise RequestRejected(words.seed_varies_nothing, field="seed")
         params = changes.applied(parent.params)
         return await self._again(parent, params, asker, RequestKind.REROLL, changes=changes)
 

@@ -74,6 +74,11 @@ class Changes:
     spoiler: bool = False
     notes: tuple[str, ...] = ()
 
+    @property
+    def same_film(self) -> bool:
+        """Only the seed is another."""
+        return self.prompt is None and self.style is None and self.duration_ms is None and self.form is None
+
     def applied(self, params: FilmParams) -> FilmParams:
         return replace(
             params,
@@ -94,17 +99,18 @@ def read_options(incoming: Incoming, rules: Rules, draw: random.Random) -> Optio
     wish = read_wish(clean_text(incoming.prompt))
     # What was filled into a field of its own counts before what stands among the words.
     style = read_style(_given(incoming.style) or wish.style, words)
+    duration_ms = read_seconds(_given(incoming.seconds) or wish.seconds, rules.film, words)
     return Options(
         prompt=read_prompt(wish.prompt, rules, words),
         style="" if style is None else style.phrase,
-        duration_ms=read_seconds(_given(incoming.seconds) or wish.seconds, rules.film, words),
+        duration_ms=duration_ms,
         seed=read_seed(_given(incoming.seed) or wish.seed, draw, words),
         schedule=schedule,
         steps=read_steps(incoming.steps, rules.steps, words),
         size=read_size(incoming.size, rules.size, words),
         form=_given(incoming.form) or wish.form or "",
         spoiler=incoming.spoiler or wish.spoiler,
-        notes=unread_notes(wish, words),
+        notes=unread_notes(wish, words) + model_notes(wish.prompt, duration_ms, rules.model, words),
     )
 
 
@@ -113,14 +119,15 @@ def read_changes(text: str, rules: Rules, draw: random.Random, words: Table, *, 
     wish = read_wish(clean_text(text))
     style = read_style(wish.style, words)
     length = _given(seconds) or wish.seconds
+    duration_ms = None if length is None else read_seconds(length, rules.film, words)
     return Changes(
         seed=read_seed(wish.seed, draw, words),
         prompt=read_prompt(wish.prompt, rules, words) if wish.prompt else None,
         style=None if style is None else style.phrase,
-        duration_ms=None if length is None else read_seconds(length, rules.film, words),
+        duration_ms=duration_ms,
         form=wish.form,
         spoiler=wish.spoiler,
-        notes=unread_notes(wish, words),
+        notes=unread_notes(wish, words) + model_notes(wish.prompt, duration_ms, rules.model, words),
     )
 
 
@@ -130,6 +137,16 @@ def unread_notes(wish: Wish, words: Table) -> tuple[str, ...]:
         return ()
     given = ", ".join(f"“{_shown(text)}”" for text in wish.unread)
     return (words.option_unread.format(given=given),)
+
+
+def model_notes(prompt: str, duration_ms: int | None, model: ModelCard, words: Table) -> tuple[str, ...]:
+    """What this wish will not get of a model that was taught little; nothing where nothing was asked."""
+    notes: list[str] = []
+    if model.vocabulary is not None and clean_text(prompt) and not model.vocabulary.understands(prompt):
+        notes.append(words.wish_beyond_model)
+    if model.moves_ms is not None and duration_ms is not None and duration_ms > model.moves_ms:
+        notes.append(words.model_stands_still.format(most=durations.number(words, model.moves_ms // 1000)))
+    return tuple(notes)
 
 
 def read_prompt(text: str, rules: Rules, words: Table) -> str:

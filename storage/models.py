@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from storage.errors import SettingsError
 from storage.jobs import Schedule
+from storage.vocabulary import CAMERA_AND_LIGHT, Vocabulary
 
 FRAMEPACK_PASS_MS = 30_000
 """A slow gaming card, of the RTX 3060's kind: a host must not promise days of work before it has drawn anything."""
@@ -25,6 +26,12 @@ class ModelCard:
     """Ships with Flipbook, or is made on first use: needs no weights folder."""
     note: str = ""
     """One clause for people, where a model needs explaining; empty otherwise."""
+    seed_varies: bool = True
+    """False: another seed gives nearly the same film, so that only other words make another one."""
+    moves_ms: int | None = None
+    """Beyond this length the camera stands still for a while; None: at no length."""
+    vocabulary: Vocabulary | None = None
+    """What it understands, where that is little; None: anything may be asked of it."""
 
 
 MODELS = {
@@ -39,6 +46,10 @@ MODELS = {
             pass_ms=2_000,
             built_in=True,
             note="small: it moves the camera and the light, and nothing else",
+            seed_varies=False,
+            # Four sections: from the fifth on, FramePack gives several of them the same place in time.
+            moves_ms=5_399,
+            vocabulary=CAMERA_AND_LIGHT,
         ),
         ModelCard(
             name="tiny",

@@ -13,7 +13,7 @@ from typing import TypeVar
 import discord
 from discord.abc import PrivateChannel
 
-from bot.chat import ChatUnavailable, Limits, MessageGone, PlaceClosed, Slip, View
+from bot.chat import Action, ChatUnavailable, Limits, MessageGone, PlaceClosed, Slip, View
 from bot.delivery import Ladder, Parcel, wished_form
 from bot.discord.answers import PLATFORM, ref
 from bot.discord.archives import Archives
@@ -140,7 +140,7 @@ class DiscordChat:
         wanted = film_ids(status.request_id)
         since_ms = status.ended_ms or status.created_ms
         if (stands := await self._standing(place, wanted, since_ms=since_ms)) is not None:
-            self._seed(stands)
+            self._seed(stands, view)
             return stands
         return await self.repost(place, view, nonce=nonce)
 
@@ -161,7 +161,7 @@ class DiscordChat:
             return ref(place.chat_id, message.id)
 
         posted = await self._climb(place, view, send, leave_awake=True)
-        self._seed(posted)
+        self._seed(posted, view)
         return posted
 
     async def remove(self, ref: MessageRef) -> None:
@@ -276,8 +276,10 @@ class DiscordChat:
         async with opened(() if view.media is None else (view.media,), view) as files:
             yield files
 
-    def _seed(self, film: MessageRef) -> None:
-        """Show how it is done: members need only press the 🔁. Nothing waits for it."""
+    def _seed(self, film: MessageRef, view: View) -> None:
+        """Show how it is done: members need only press the 🔁, where it is offered. Nothing waits for it."""
+        if Action.REROLL not in view.actions:
+            return
         task = asyncio.create_task(_react(self.message(film)), name="seed")
         self._seeding.add(task)
         task.add_done_callback(self._seeding.discard)

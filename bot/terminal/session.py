@@ -24,7 +24,7 @@ from bot.wording.views import model_note
 from storage.clock import Clock
 from storage.errors import EngineLost, WeightsMissing
 from storage.jobs import JobState, Status
-from storage.models import model_card
+from storage.models import MODELS, model_card
 from storage.outputs import when_closed
 from storage.settings import Settings
 
@@ -153,7 +153,9 @@ def _closing(ending: Ending | None) -> list[str]:
         kept = f"the newest preview is kept: {ending.preview}" if ending.preview else "no preview was made yet"
         lines.append(f"{ending.status.sections_done} part(s) had been drawn; {kept}")
     if ending.status.state is JobState.DONE:
-        lines.append(f"This is film {ending.status.request_id}: `reroll {ending.status.request_id}` draws another one.")
+        number, card = ending.status.request_id, MODELS.get(ending.status.params.model)
+        words = "" if card is None or card.seed_varies else ' "other words"'
+        lines.append(f"This is film {number}: `reroll {number}{words}` draws another one.")
     return lines
 
 

@@ -25,6 +25,11 @@ TABLE = Table(
     alt_text="The picture, animated: {prompt}",
     model_note="Model “{model}” is {note}.",
     model_notes={},
+    wish_beyond_model="This model moves only the camera and the light, so I will zoom in gently. "
+    "It understands wishes such as “zoom out”, “pan left” and “night falls”.",
+    model_stands_still="With this model the camera moves for about {most} s; a longer film stands still for a while.",
+    seed_varies_nothing="With this model another seed gives nearly the same film, so nothing was drawn or charged: "
+    "ask with other words instead.",
     styles={
         "gentle": Style(name="gentle", phrase="slow, soft and gentle motion"),
         "lively": Style(name="lively", phrase="quick, lively and playful motion"),
@@ -225,10 +230,10 @@ TABLE = Table(
             "can_send_other_messages": "Send stickers and GIFs",
         },
         animate_help="🎬 Send a picture with /animate and a sentence that says what should move:\n"
-        "/animate the fox turns its head 5s\n"
+        "/animate zoom in on the fox 5s\n"
         "Or reply to a picture with it. What may follow: 5s, seed 7, style gentle (lively, cinematic), gif, spoiler.",
         help_text="🎬 I animate pictures. Send one with the caption\n"
-        "/animate the fox turns its head 5s\n"
+        "/animate zoom in on the fox 5s\n"
         "or reply to one with it. What may follow: 5s, seed 7, style gentle (or lively, cinematic), gif, spoiler.\n\n"
         "Under a film: ⚡ draws it with another seed, ✏️ with other words, ➕ goes on from its last frame, "
         "🗑 deletes it, 🙈 covers it. Where I am an admin, the reactions ⚡ 👎 🙈 do the same.\n\n"

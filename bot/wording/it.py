@@ -26,6 +26,12 @@ TABLE = Table(
         "little": "piccolo: muove la camera e la luce, nient'altro",
         "tiny": "non addestrato: i suoi filmati sono rumore e provano solo che il meccanismo funziona",
     },
+    wish_beyond_model="Questo modello muove solo la camera e la luce: farò un leggero zoom in avanti. "
+    "Capisce richieste come «zoom indietro», «panoramica a sinistra» e «cala la notte».",
+    model_stands_still="Con questo modello la camera si muove per circa {most} s; "
+    "un filmato più lungo resta fermo per un po'.",
+    seed_varies_nothing="Con questo modello un altro seme dà quasi lo stesso filmato, "
+    "perciò nulla è stato disegnato o addebitato: prova con altre parole.",
     styles={
         "gentle": Style(name="dolce", phrase="movimento lento, morbido e dolce"),
         "lively": Style(name="vivace", phrase="movimento rapido, vivace e giocoso"),
@@ -262,10 +268,10 @@ TABLE = Table(
             "can_send_other_messages": "Inviare sticker e GIF",
         },
         animate_help="🎬 Invia un'immagine con /animate e una frase che dice cosa deve muoversi:\n"
-        "/animate la volpe gira la testa 5s\n"
+        "/animate avvicinati alla volpe 5s\n"
         "Oppure rispondi così a un'immagine. Può seguire: 5s, seme 7, stile gentle (lively, cinematic), gif, spoiler.",
         help_text="🎬 Animo immagini. Inviane una con la didascalia\n"
-        "/animate la volpe gira la testa 5s\n"
+        "/animate avvicinati alla volpe 5s\n"
         "o rispondi così a una. Può seguire: 5s, seme 7, stile gentle (o lively, cinematic), gif, spoiler.\n\n"
         "Sotto un filmato: ⚡ lo ridisegna con un altro seme, ✏️ con altre parole, ➕ continua dall'ultimo fotogramma, "
         "🗑 lo elimina, 🙈 lo copre. Dove sono amministratore, le reazioni ⚡ 👎 🙈 fanno lo stesso.\n\n"

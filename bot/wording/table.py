@@ -47,6 +47,12 @@ class Table:
     """{model}, {note}: appended where a model needs explaining."""
     model_notes: Mapping[str, str]
     """By model name; the model card's own note stands in for what is absent."""
+    wish_beyond_model: str
+    """Of a model that was taught camera and light alone: what it will do instead, and what may be asked."""
+    model_stands_still: str
+    """{most} seconds: of a film that is longer."""
+    seed_varies_nothing: str
+    """Instead of another film of the same words, where it would be nearly the same film."""
 
     styles: Mapping[str, Style]
     """By the name that every adapter sends: "gentle", "lively", "cinematic"."""

@@ -45,7 +45,7 @@ def film_view(status: Status, *, film: Path, gif: Path | None) -> View:
     return View(
         text=_text(words, status),
         status=status,
-        actions=ACTIONS[JobState.DONE],
+        actions=_useful(ACTIONS[JobState.DONE], status.params),
         media=film,
         gif=gif,
         alt_text=_alt_text(words, status.params),
@@ -125,10 +125,18 @@ def action_label(words: Table, action: Action, status: Status) -> str:
 def _actions(status: Status) -> tuple[Action, ...]:
     if status.film_lost:
         return (Action.RETRY,)
-    offered = ACTIONS[status.state]
-    # Of one part there is no shorter film.
-    shortest = section_count(status.params.duration_ms) == 1
-    return tuple(action for action in offered if not (shortest and action is Action.SHORTER))
+    return _useful(ACTIONS[status.state], status.params)
+
+
+def _useful(offered: tuple[Action, ...], params: FilmParams) -> tuple[Action, ...]:
+    useless: set[Action] = set()
+    if section_count(params.duration_ms) == 1:
+        # Of one part there is no shorter film.
+        useless.add(Action.SHORTER)
+    card = MODELS.get(params.model)
+    if card is not None and not card.seed_varies:
+        useless.add(Action.REROLL)
+    return tuple(action for action in offered if action not in useless)
 
 
 def _text(words: Table, status: Status) -> str:

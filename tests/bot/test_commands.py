@@ -86,9 +86,11 @@ def test_a_film_from_a_picture_and_a_sentence(
     assert "nothing else" in captured.err
     assert "MP4" in captured.err
 
-    assert main(["reroll", "1", "--out", str(out), "--json"]) == 0
+    assert main(["reroll", "1", "--out", str(out)]) == 2
+    assert "nearly the same film" in capsys.readouterr().err
+    assert main(["reroll", "1", "zoom out", "--out", str(out), "--json"]) == 0
     again = json.loads(capsys.readouterr().out)
-    assert (again["request_id"], again["prompt"]) == (2, "zoom in")
+    assert (again["request_id"], again["prompt"]) == (2, "zoom out")
     assert again["seed"] != 7
     assert main(["extend", "2", "it snows", "--seconds", "1.2", "--out", str(out)]) == 0
     assert "film-0003" in capsys.readouterr().out

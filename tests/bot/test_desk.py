@@ -10,9 +10,10 @@ import pytest
 from botkit.house import BEN, HERE, MIA, Bench, bench, png
 from PIL import Image
 
-from bot.chat import Incoming
+from bot.chat import Action, Incoming
 from bot.desk import Asker, Desk
 from bot.wording import LANGUAGES
+from bot.wording.views import film_view
 from storage.errors import QueueFull, QuotaExceeded, RequestRejected, Rule, UnknownRequest
 from storage.jobs import JobState, Member, MessageRef, Place, RequestKind, Schedule
 from storage.settings import DataSettings, EngineSettings, ReactionSettings, RerollSettings, Settings
@@ -26,7 +27,8 @@ async def room(tmp_path: Path) -> AsyncIterator[Bench]:
 
 
 def desk_of(room: Bench, **changes: object) -> Desk:
-    settings = Settings(data=DataSettings(folder=room.folder, free_bytes_min=0)).model_copy(update=changes)
+    settings = Settings(data=DataSettings(folder=room.folder, free_bytes_min=0), engine=EngineSettings(model="tiny"))
+    settings = settings.model_copy(update=changes)
     return Desk(room.store, room.media, room.readers, settings=settings, draw=random.Random(7))
 
 
@@ -48,7 +50,7 @@ async def test_a_wish_becomes_a_queued_request_with_its_picture_in_the_media_fol
     params = accepted.status.params
     assert accepted.status.state is JobState.QUEUED
     assert (params.prompt, params.duration_ms, params.seed) == ("the fox turns", 2400, 9)
-    assert (params.schedule, params.steps, params.size, params.model) == (Schedule.FORWARD, 3, 128, "little")
+    assert (params.schedule, params.steps, params.size, params.model) == (Schedule.FORWARD, 3, 128, "tiny")
     assert room.media.verify(params.picture)
     with Image.open(room.media.path(params.picture)) as kept:
         assert kept.size == (64, 64)
@@ -137,6 +139,22 @@ async def test_a_reroll_keeps_everything_but_the_seed_and_is_paid_by_who_asks(ro
     assert (again.kind, again.parent_id, again.member) == (RequestKind.REROLL, first.request_id, BEN)
     assert again.charged_ms == 2400
     assert (await desk.allowance(BEN, HERE.community_id)).left_ms == 120_000 - 2400
+
+
+async def test_a_film_that_another_seed_does_not_change_is_not_drawn_again_but_with_other_words(room: Bench) -> None:
+    desk = desk_of(room, engine=EngineSettings(model="little"))
+    first = (await desk.submit(wish(prompt="zoom in"))).status
+    drawn = await room.draw_next()
+
+    with pytest.raises(RequestRejected, match="nearly the same film") as refused:
+        await desk.reroll(first.request_id, asker(BEN))
+    assert refused.value.field == "seed"
+    assert (await desk.allowance(BEN, HERE.community_id)).left_ms == 120_000
+    assert Action.REROLL not in film_view(drawn, film=Path("film.mp4"), gif=None).actions
+    assert Action.EDIT in film_view(drawn, film=Path("film.mp4"), gif=None).actions
+
+    other = (await desk.reroll(first.request_id, asker(BEN), prompt="zoom out")).status
+    assert other.params.prompt == "zoom out"
 
 
 async def test_a_repeated_click_is_one_reroll(room: Bench) -> None:
@@ -257,7 +275,7 @@ async def test_a_film_of_another_model_is_not_drawn_again_by_this_one(room: Benc
     first = (await desk_of(room).submit(wish())).status
     await room.draw_next()
     desk = desk_of(room, engine=EngineSettings(model="framepack"))
-    with pytest.raises(RequestRejected, match="“little”, but this host now draws with “framepack”"):
+    with pytest.raises(RequestRejected, match="“tiny”, but this host now draws with “framepack”"):
         await desk.reroll(first.request_id, asker())
 
 

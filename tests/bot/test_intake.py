@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import random
+import re
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from bot import intake
 from bot.chat import Incoming
 from bot.intake import Rules
+from bot.wording import table
 from storage.errors import RequestRejected
 from storage.jobs import Member, Place, Schedule
 from storage.models import MODELS, model_card
@@ -200,3 +203,48 @@ def test_refusals_speak_the_members_language() -> None:
 def test_a_refused_value_in_another_script_keeps_to_itself() -> None:
     with pytest.raises(RequestRejected, match="“\u2068שבע\u2069” is no seed"):
         read(seed="שבע")
+
+
+# -- a model that was taught little -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [("the fox turns its head", True), ("la volpe gira la testa", True), ("zoom in on the fox", False), ("", False)],
+)
+@pytest.mark.parametrize("locale", ["en", "it"])
+def test_a_wish_beyond_the_little_model_is_answered_in_words(prompt: str, said: bool, locale: str):
+    words = table(locale)
+    options = intake.read_options(
+        replace(wish(prompt=prompt), member=replace(MIA, locale=locale)), rules("little"), random.Random(7)
+    )
+    assert (words.wish_beyond_model in options.notes) is said
+    assert read("framepack", prompt=prompt).notes == ()
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(None, False), ("5", False), ("6", True), ("20", True)])
+def test_a_long_film_of_the_little_model_says_that_it_stands_still(seconds: str | None, said: bool):
+    notes = read("little", prompt="pan left", seconds=seconds).notes
+    assert any("stands still" in note for note in notes) is said
+
+
+@pytest.mark.parametrize("locale", ["en", "it"])
+def test_the_examples_of_help_are_wishes_that_every_model_understands(locale: str):
+    vocabulary = model_card("little").vocabulary
+    assert vocabulary is not None
+    telegram = table(locale).telegram
+    examples = re.findall(r"^/animate (.+)", f"{telegram.help_text}\n{telegram.animate_help}", re.MULTILINE)
+    assert len(examples) == 2
+    for shown in examples:
+        found = intake.read_options(wish(prompt=shown), rules("little"), random.Random(7))
+        assert vocabulary.understands(found.prompt), shown
+        assert found.duration_ms == 5000
+        assert found.notes == ()
+
+
+def test_other_words_for_a_film_are_answered_too():
+    words = table("en")
+    assert intake.read_changes("she smiles", rules("little"), random.Random(7), words).notes == (
+        words.wish_beyond_model,
+    )
+    assert intake.read_changes("", rules("little"), random.Random(7), words).notes == ()

@@ -18,7 +18,7 @@ from bot.wording.views import history_line
 from storage import keeping
 from storage.errors import QueueFull, RequestRejected
 from storage.jobs import JobState, Status
-from storage.settings import DataSettings, RetentionSettings, Settings
+from storage.settings import DataSettings, EngineSettings, RetentionSettings, Settings
 
 HOUR_MS = 3_600_000
 
@@ -30,7 +30,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Bench]:
 
 
 def desk_of(room: Bench) -> Desk:
-    settings = Settings(data=DataSettings(folder=room.folder, free_bytes_min=0))
+    settings = Settings(data=DataSettings(folder=room.folder, free_bytes_min=0), engine=EngineSettings(model="tiny"))
     return Desk(room.store, room.media, room.readers, settings=settings, draw=random.Random(7))
 
 

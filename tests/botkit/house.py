@@ -86,7 +86,7 @@ class Bench:
             picture=self.media.put_bytes(png(), ".png"),
             duration_ms=round(seconds * 1000),
             seed=7,
-            model="little",
+            model="tiny",
             schedule=Schedule.INVERTED,
             steps=2,
             size=64,

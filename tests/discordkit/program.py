@@ -29,6 +29,9 @@ folder = "data"
 free_bytes_min = 1
 ballast_bytes = 0
 
+[engine]
+model = "tiny"
+
 [reroll]
 cooldown_s = 0
 

@@ -24,7 +24,7 @@ from storage.invariants import violations
 from storage.jobs import Member, Place, Status
 from storage.media import Media
 from storage.schema import outbox
-from storage.settings import DataSettings, RerollSettings, Settings
+from storage.settings import DataSettings, EngineSettings, RerollSettings, Settings
 from storage.store import Store
 
 PROMPT = "the fox turns its head"
@@ -111,7 +111,10 @@ def home(here: Site) -> Place:
 
 def settings_for(folder: Path) -> Settings:
     return Settings(
-        data=DataSettings(folder=folder, free_bytes_min=1, ballast_bytes=0), reroll=RerollSettings(cooldown_s=0)
+        data=DataSettings(folder=folder, free_bytes_min=1, ballast_bytes=0),
+        reroll=RerollSettings(cooldown_s=0),
+        # A model that takes any wish, and whose films another seed changes.
+        engine=EngineSettings(model="tiny"),
     )
 
 

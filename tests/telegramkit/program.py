@@ -51,7 +51,7 @@ class Program:
     real_engine: bool = False
     more: str = ""
     """More sections of its settings."""
-    engine: str = ""
+    engine: str = 'model = "tiny"'
     token: str = ""
     discord_token: str = ""
     process: asyncio.subprocess.Process | None = None

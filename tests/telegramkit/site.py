@@ -26,7 +26,7 @@ from storage.invariants import violations
 from storage.jobs import Member, Status
 from storage.media import Media
 from storage.schema import outbox
-from storage.settings import DataSettings, RerollSettings, Settings, TelegramSettings
+from storage.settings import DataSettings, EngineSettings, RerollSettings, Settings, TelegramSettings
 from storage.store import Store
 
 PROMPT = "the fox turns its head"
@@ -122,7 +122,9 @@ def member(person: Person) -> Member:
 
 def settings_for(folder: Path, kit: TelegramKit, **more: object) -> Settings:
     telegram = TelegramSettings(base_url=kit.base_url, base_file_url=kit.base_file_url)
-    given: dict[str, object] = {"reroll": RerollSettings(cooldown_s=0), "telegram": telegram} | more
+    # A model that takes any wish, and whose films another seed changes.
+    engine = EngineSettings(model="tiny")
+    given: dict[str, object] = {"reroll": RerollSettings(cooldown_s=0), "telegram": telegram, "engine": engine} | more
     return Settings.model_validate({"data": DataSettings(folder=folder, free_bytes_min=1, ballast_bytes=0), **given})
 
 
