@@ -14,6 +14,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from storage.errors import DatabaseTrouble, EngineLost
+from storage.logs import printable
 from storage.outage import Repeats
 from storage.settings import SECRET_VARIABLES
 
@@ -270,7 +271,7 @@ class _OutputLog:
 
     def __enter__(self) -> _OutputLog:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._handler = RotatingFileHandler(
+        self._handler = _LogFile(
             self._path, maxBytes=LOG_BYTES_MAX, backupCount=LOGS_KEPT, encoding="utf-8", delay=True
         )
         return self
@@ -311,7 +312,14 @@ class _OutputLog:
 
     def _emit(self, texts: Sequence[str]) -> None:
         for text in texts:
-            self._handler.handle(logging.makeLogRecord({"msg": text[:LINE_BYTES_MAX]}))
+            self._handler.handle(logging.makeLogRecord({"msg": printable(text[:LINE_BYTES_MAX])}))
+
+
+class _LogFile(RotatingFileHandler):
+    """A disk that takes nothing costs these lines, and one of ours, not a traceback for each."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        log.warning("a line of the engine's log is lost", extra={"path": self.baseFilename, "reason": sys.exception()})
 
 
 def _lost(deaths: int, code: int | None, output: _OutputLog, log_path: Path) -> EngineLost:

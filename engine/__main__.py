@@ -83,8 +83,9 @@ async def _serve(settings: Settings, worker_name: str) -> int:
     # Imported here: doctor and --help should not wait for SQLAlchemy.
     from engine.card import own_card
     from engine.heap import return_large_blocks
+    from engine.machine import check_machine
     from engine.studio import Studio
-    from engine.weights import choose_device, examine_weights
+    from engine.weights import choose_device
     from engine.worker import Worker
     from storage.clock import SystemClock
     from storage.database import Database
@@ -93,7 +94,7 @@ async def _serve(settings: Settings, worker_name: str) -> int:
     from storage.store import Store
 
     # Before anything is claimed: what only the owner can mend is said at the start, not at the first film.
-    examine_weights(settings.engine.model, settings.engine.weights)
+    await asyncio.to_thread(check_machine, settings)
     return_large_blocks()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

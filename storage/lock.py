@@ -28,3 +28,14 @@ def hold(folder: Path, owner: str) -> Generator[None]:
         ) from exc
     with lock:
         yield
+
+
+def is_held(folder: Path, owner: str) -> bool:
+    """Whether some process owns the data folder as `owner` at this moment."""
+    if not (folder / f"{owner}.lock").is_file():
+        return False
+    try:
+        with hold(folder, owner):
+            return False
+    except DatabaseRefused:
+        return True

@@ -22,7 +22,7 @@ from bot.terminal.settings import make_out
 from bot.wording import table
 from bot.wording.views import model_note
 from storage.clock import Clock
-from storage.errors import EngineLost, WeightsMissing
+from storage.errors import EngineLost, OwnerError, WeightsMissing
 from storage.jobs import JobState, Status
 from storage.models import MODELS, model_card
 from storage.outputs import when_closed
@@ -55,7 +55,7 @@ async def draw(settings: Settings, out: Path, ask: Ask, console: Console, clock:
     Raises FlipbookError where the wish is refused (before anything is started) or no engine can draw it.
     """
     out = await asyncio.to_thread(make_out, out)
-    await asyncio.to_thread(_require_weights, settings)
+    await asyncio.to_thread(_require_engine, settings)
     async with open_house(settings, clock) as house:
         presses = _Presses()
         # Before it is accepted: a Ctrl-C just after that would leave a film in the queue that nobody waits for.
@@ -83,13 +83,15 @@ async def draw(settings: Settings, out: Path, ask: Ask, console: Console, clock:
         return Outcome(status=await house.desk.status(request_id), ending=ending)
 
 
-def _require_weights(settings: Settings) -> None:
-    """Ask the engine before anything is promised. Raises WeightsMissing."""
+def _require_engine(settings: Settings) -> None:
+    """Ask the engine before anything is promised. Raises OwnerError."""
     if model_card(settings.engine.model).built_in:
         return
     for check in engine_checks(settings):
         if check.name == "weights" and not check.ok:
             raise WeightsMissing(check.detail)
+        if check.name in ("card", "memory", "vram") and not check.ok:
+            raise OwnerError(f"This machine cannot draw with “{settings.engine.model}”: {check.detail}")
 
 
 class _Presses:

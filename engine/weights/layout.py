@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from storage.errors import WeightsMissing
 from storage.jobs import Schedule
 from storage.models import model_card
 
+PUBLISHED_PARAMETERS_MIN = 10_000_000_000
+"""FramePack's transformer has 12.8 thousand million; any small set has far fewer."""
 _SAMPLE_BYTES = 64 * 1024
 _HEADER_BYTES_MAX = 100_000_000
 """The format's own limit."""
@@ -73,6 +76,8 @@ class Inventory:
 
     byte_counts: dict[str, int]
     """Per part."""
+    parameter_counts: dict[str, int]
+    """Per part: numbers in its networks, whatever their precision in the file."""
     hashes: dict[str, str]
     """Per part, over names, sizes, headers and both ends of every file: another set of weights differs there."""
 
@@ -101,7 +106,7 @@ def take_inventory(folder: Path, schedules: Sequence[Schedule]) -> Inventory:
     Raises WeightsMissing with a sentence that names what is absent, cut short or still downloading.
     """
     names = (*ENCODERS, *dict.fromkeys(transformer_folder(folder, schedule) for schedule in schedules))
-    problems, byte_counts, hashes = [], {}, {}
+    problems, byte_counts, parameter_counts, hashes = [], {}, {}, {}
     for name in names:
         part = _PARTS[name]
         found = list(_problems(folder / name, part))
@@ -109,6 +114,7 @@ def take_inventory(folder: Path, schedules: Sequence[Schedule]) -> Inventory:
         if not found:
             files = _files(folder / name, part)
             byte_counts[name] = sum(path.stat().st_size for path in files)
+            parameter_counts[name] = sum(_parameters(path) for path in files if path.suffix == ".safetensors")
             hashes[name] = _hash(files)
     if problems:
         named = "; ".join(problems[:_PROBLEMS_NAMED_MAX])
@@ -117,20 +123,28 @@ def take_inventory(folder: Path, schedules: Sequence[Schedule]) -> Inventory:
             f"The weights in {folder} are not complete: {named}{f'; and {more} more' if more > 0 else ''}. "
             "Download these parts again."
         )
-    return Inventory(byte_counts=byte_counts, hashes=hashes)
+    return Inventory(byte_counts=byte_counts, parameter_counts=parameter_counts, hashes=hashes)
 
 
-def examine_weights(model: str, folder: Path | None) -> str:
-    """One line on a model's weights for people. Raises SettingsError, WeightsMissing."""
+def examine_weights(model: str, folder: Path | None) -> Inventory | None:
+    """A model's weights; None where they are made on first use. Raises SettingsError, WeightsMissing."""
     card = model_card(model)
     if model == "tiny":
-        return "made on first use"
+        return None
     if model == "little":
-        return f"ships with Flipbook, every file whole in {little_weights()}"
+        return take_inventory(little_weights(), card.schedules)
     if folder is None:
         raise WeightsMissing(f'engine.weights is not set; the model "{model}" needs a folder with its weights.')
     inventory = take_inventory(folder, card.schedules)
-    return f"{inventory.byte_count / 1e9:.1f} GB in {folder}, every file whole"
+    transformer = transformer_folder(folder, card.schedules[0])
+    if inventory.parameter_counts[transformer] < PUBLISHED_PARAMETERS_MIN:
+        source = _PARTS[TRANSFORMERS[card.schedules[0]]].source
+        raise WeightsMissing(
+            f"{transformer}/ in {folder} is whole, but it is not FramePack's: "
+            f"{inventory.parameter_counts[transformer] / 1e6:,.1f} million parameters, of 12,800 in the published one. "
+            f'Download {source}, or set engine.model = "little" for the set that ships with Flipbook.'
+        )
+    return inventory
 
 
 def _problems(folder: Path, part: Part) -> Iterator[str]:
@@ -203,6 +217,13 @@ def _cut_short(path: Path) -> str | None:
     if size < expected:
         return f"is cut short ({size:,} of {expected:,} bytes)"
     return None if size == expected else f"is too long ({size:,} bytes instead of {expected:,})"
+
+
+def _parameters(path: Path) -> int:
+    """Of a file that `_cut_short` found whole."""
+    with path.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
 
 
 def _hash(files: list[Path]) -> str:

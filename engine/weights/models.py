@@ -14,8 +14,10 @@ import torch
 from torch import nn
 
 from engine.cpu_conv import use_onednn
+from engine.driver import card_trouble
 from engine.hunyuan import HunyuanBackbone
 from engine.weights.layout import ENCODERS, Inventory, transformer_folder
+from engine.weights.needs import SMALL_SET_BYTES, SPARE_BYTES
 from engine.weights.quiet import quiet_loading
 from storage.errors import OwnerError, WeightsMissing
 from storage.jobs import Schedule
@@ -25,10 +27,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SMALL_SET_BYTES = 1_000_000_000
-"""Below this, all networks together are a trifle for any machine: loading them again would cost more."""
-SPARE_BYTES = 3_000_000_000
-"""Of the card's memory, for what a step computes (2.05 GB at 544x704) and the driver; weights get the rest."""
 UNTILED_DECODE_BYTES = 60_000_000_000
 """A card with this much memory decodes whole pictures; others in tiles, as the published program does."""
 COMPUTE_CAPABILITY_MIN = (8, 0)
@@ -223,7 +221,8 @@ def choose_device(wish: str) -> torch.device:
         return torch.device("cpu")
     if not torch.cuda.is_available():
         if wish == "cuda":
-            raise OwnerError('engine.device is "cuda", but PyTorch finds no NVIDIA card it can use.')
+            trouble = card_trouble(torch.__version__, torch.version.cuda)
+            raise OwnerError(f'engine.device is "cuda", but PyTorch finds no NVIDIA card it can use: {trouble}.')
         return torch.device("cpu")
     if torch.cuda.get_device_capability() < COMPUTE_CAPABILITY_MIN:
         raise OwnerError(

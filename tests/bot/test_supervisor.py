@@ -280,3 +280,19 @@ async def test_a_death_that_cannot_be_recorded_does_not_end_supervision(tmp_path
     assert case.deaths == ["worker-2"]
     case.supervisor.stop()
     await asyncio.wait_for(running, 20)
+
+
+async def test_a_log_file_that_cannot_be_written_is_told_in_lines_of_our_log_and_without_tracebacks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = Case(tmp_path, "crash", "serve")
+    case.log.mkdir(parents=True)
+    running = asyncio.create_task(case.supervisor.run())
+    async with asyncio.timeout(20):
+        while len(case.started) < 2 or "line of the engine's log is lost" not in caplog.text:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    case.supervisor.stop()
+    await asyncio.wait_for(running, 20)
+    assert "Logging error" not in capsys.readouterr().err
+    lost = [record for record in caplog.records if "is lost" in record.message]
+    assert all(isinstance(getattr(record, "reason", None), IsADirectoryError | PermissionError) for record in lost)

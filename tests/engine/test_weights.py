@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine.little.shipped import little_weights
 from engine.tiny import tiny_weights
 from engine.weights import ModelSet, choose_device, examine_weights, take_inventory
 from storage.errors import OwnerError, WeightsMissing
@@ -139,9 +140,14 @@ def test_other_weights_have_another_identity(folder: Path) -> None:
     assert after.identity("transformer") == before.identity("transformer")
 
 
-def test_doctor_hears_one_line_or_a_refusal(folder: Path) -> None:
-    assert "every file whole" in examine_weights("framepack", folder)
-    assert examine_weights("tiny", None)
+def test_a_small_set_does_not_pass_as_the_published_one(folder: Path) -> None:
+    for other in (folder, little_weights()):
+        with pytest.raises(WeightsMissing, match=r"it is not FramePack's: \d+\.\d million parameters"):
+            examine_weights("framepack", other)
+
+
+def test_a_model_that_needs_a_folder_is_refused_without_one() -> None:
+    assert examine_weights("tiny", None) is None
     with pytest.raises(WeightsMissing, match=r"engine\.weights is not set"):
         examine_weights("framepack-f1", None)
 
