@@ -105,6 +105,8 @@ LOWEST = Environment(ROOT / ".venv-lowest")
 def main(arguments):
     if sys.version_info < (3, 11):
         stop("Flipbook needs Python 3.11 or newer; this is {}.{}. Get one from python.org.".format(*sys.version_info))
+    # Sentences of the program name its commands as they are called here.
+    os.environ.setdefault("FLIPBOOK_PROGRAM", "py run.py" if os.name == "nt" else "python3 run.py")
     torch_index = None
     if arguments[:1] == ["--torch-index"]:
         if len(arguments) < 2:

@@ -12,6 +12,7 @@ from typing import NoReturn
 from bot import exits
 from storage.outputs import end_when_closed
 from storage.private import private_files
+from storage.program import program
 
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -72,7 +73,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    root = _Parser(prog="flipbook", description="Animates pictures with FramePack, for a chat or for you alone.")
+    root = _Parser(prog=program(), description="Animates pictures with FramePack, for a chat or for you alone.")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
 
     once = commands.add_parser("try", help="animate one picture here and now")
@@ -89,13 +90,13 @@ def parser() -> argparse.ArgumentParser:
     _how(once)
 
     again = commands.add_parser("reroll", help="draw a film of yours again with a new seed")
-    again.add_argument("id", type=_number, metavar="ID", help="its number; `flipbook history` lists them")
+    again.add_argument("id", type=_number, metavar="ID", help="its number; `history` lists them")
     again.add_argument("prompt", nargs="?", metavar="PROMPT", help="other words, if wanted")
     _where(again)
     _how(again)
 
     longer = commands.add_parser("extend", help="draw a film that goes on where one of yours ends")
-    longer.add_argument("id", type=_number, metavar="ID", help="its number; `flipbook history` lists them")
+    longer.add_argument("id", type=_number, metavar="ID", help="its number; `history` lists them")
     longer.add_argument("prompt", nargs="?", metavar="PROMPT", help="other words, if wanted")
     longer.add_argument("--seconds", metavar="N", help="length of the new film")
     _where(longer)

@@ -148,7 +148,7 @@ async def serve(settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
     """
     async with open_house(settings, clock) as house:
         if await house.store.paused() is not None:
-            log.warning("the owner pauses: requests are accepted, no film is drawn until `flipbook resume`")
+            log.warning("the owner pauses: requests are accepted, no film is drawn until `resume`")
         chats: dict[str, Chat] = {}
         patience = Patience(restart_max_s=settings.engine.restart_wait_s_max)
         # Platforms last: what the engine gave back is still told while they are connected.

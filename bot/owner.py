@@ -15,6 +15,7 @@ from storage.clock import SystemClock
 from storage.database import FILE_NAME, Database
 from storage.errors import DatabaseRefused
 from storage.jobs import JobState, Pause
+from storage.program import program
 from storage.settings import Settings
 from storage.store import Store
 
@@ -60,7 +61,7 @@ def requeue(options: argparse.Namespace) -> int:
 
 def pause_line(held: Pause) -> str:
     """In the owner's own time."""
-    until = "until `flipbook resume`" if held.until_ms is None else f"until {_time(held.until_ms)}"
+    until = f"until `{program()} resume`" if held.until_ms is None else f"until {_time(held.until_ms)}"
     return f"paused since {_time(held.since_ms)}, {until}: requests are accepted, nothing is drawn"
 
 

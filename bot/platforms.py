@@ -52,7 +52,7 @@ async def platforms(desk: Desk, settings: Settings, chats: MutableMapping[str, C
         builder = cast(Builder, importlib.import_module(module))
         tasks.append(asyncio.create_task(_keep_up(platform, builder, desk, settings, token, chats), name=platform))
     if not tasks:
-        log.warning("no chat platform is served; films can be asked for with `flipbook try` only")
+        log.warning("no chat platform is served; films can be asked for with `try` only")
     try:
         yield
     finally:

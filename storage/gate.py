@@ -12,6 +12,7 @@ from storage.disks import disk_full, network_file_system, sync_file, sync_folder
 from storage.errors import DatabaseBusy, DatabaseRefused, DiskFull
 from storage.migrate import head, migrate, revision_of
 from storage.private import make_private
+from storage.program import program
 from storage.sqlite import SQLite
 
 COMPACT_TRIES = 3
@@ -158,7 +159,7 @@ def _refusing(path: Path, sqlite: SQLite) -> Generator[None]:
 
 def _damaged(path: Path, detail: str) -> str:
     return (
-        f"The database {path} is damaged ({detail}): `flipbook restore` keeps it aside and puts the newest backup "
+        f"The database {path} is damaged ({detail}): `{program()} restore` keeps it aside and puts the newest backup "
         f"of {path.parent / 'backups'} in its place."
     )
 

@@ -24,6 +24,7 @@ from storage.gate import problem
 from storage.jobs import Blob
 from storage.lock import hold
 from storage.media import Media
+from storage.program import program
 from storage.settings import Settings
 from storage.sqlite import SQLite, choose_sqlite
 from storage.store import Store
@@ -159,7 +160,7 @@ def _unfit(backup: Path, copy: Path, sqlite: SQLite) -> str | None:
         files.unlink(companion)
     files.copy(backup, copy)
     reason = problem(copy, sqlite)
-    return None if reason is None else reason.partition(": `flipbook restore`")[0].replace(str(copy), str(backup))
+    return None if reason is None else reason.partition(f": `{program()} restore`")[0].replace(str(copy), str(backup))
 
 
 def _companions(path: Path) -> list[Path]:
@@ -189,7 +190,7 @@ def _put_in_place(copy: Path, path: Path, aside: Path) -> None:
     would forget what it has promised. So there is a moment with neither, in which a bot asks for `flipbook restore`.
     """
     if companions := _companions(path):
-        said = f"`flipbook restore` was interrupted: run it again. What was here lies in {aside.name}.\n"
+        said = f"`{program()} restore` was interrupted: run it again. What was here lies in {aside.name}.\n"
         files.write_atomically(path, said, durable=True)
         sync_folder(path.parent)
         for companion in companions:

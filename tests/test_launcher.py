@@ -111,7 +111,7 @@ def test_help_of_a_verb_installs_nothing(tmp_path: Path, verb: str):
     shutil.copytree(ROOT / "bot", tmp_path / "bot", ignore=shutil.ignore_patterns("__pycache__"))
     done = start(tmp_path, "", verb, "--help")
     assert done.returncode == 0, done.stderr
-    assert f"flipbook {verb}" in done.stdout
+    assert f"run.py {verb}" in done.stdout
     assert not (tmp_path / ".venv").exists()
 
 
