@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import cast
 
 from bot.app import ENGINE_SETTINGS, write_engine_settings
-from bot.owner import pause_line
+from bot.owner import down_line, pause_line
 from bot.platforms import configured
 from bot.supervisor import ENGINE, engine_environment
 from storage.clock import SystemClock
 from storage.database import FILE_NAME, Database
-from storage.errors import DatabaseRefused, SettingsError
+from storage.errors import DatabaseRefused, DatabaseTrouble, SettingsError
 from storage.invariants import violations
 from storage.media import Media
 from storage.settings import Settings
@@ -65,15 +65,18 @@ async def _database(settings: Settings) -> AsyncIterator[Check]:
         return
     try:
         database = await Database.open(folder, data.database)
-    except DatabaseRefused as exc:
+    except (DatabaseRefused, DatabaseTrouble) as exc:
         yield Check(name="database", ok=False, detail=str(exc))
         return
     async with database:
         mode = database.mode
         journal = f"journal mode {mode.journal}" if database.backs_up else "its backups are yours: pg_dump"
         yield Check(name=mode.product, ok=True, detail=f"{mode.version} ({mode.library}), {journal}")
-        held = await Store.of(database, settings, SystemClock()).paused()
+        store = Store.of(database, settings, SystemClock())
+        held, down = await store.paused(), await store.engine_state()
         yield Check(name="pause", ok=True, detail="none" if held is None else pause_line(held))
+        if down is not None:
+            yield Check(name="engine", ok=False, detail=down_line(down))
         broken = await violations(database, Media(folder))
         if not broken:
             yield Check(name="database", ok=True, detail="all invariants hold")

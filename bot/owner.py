@@ -14,7 +14,7 @@ from bot.installation import chosen
 from storage.clock import SystemClock
 from storage.database import FILE_NAME, Database
 from storage.errors import DatabaseRefused
-from storage.jobs import JobState, Pause
+from storage.jobs import Down, JobState, Pause
 from storage.program import program
 from storage.settings import Settings
 from storage.store import Store
@@ -63,6 +63,11 @@ def pause_line(held: Pause) -> str:
     """In the owner's own time."""
     until = f"until `{program()} resume`" if held.until_ms is None else f"until {_time(held.until_ms)}"
     return f"paused since {_time(held.since_ms)}, {until}: requests are accepted, nothing is drawn"
+
+
+def down_line(down: Down) -> str:
+    """In the owner's own time."""
+    return f"down since {_time(down.since_ms)}, tried again by itself: {down.reason}"
 
 
 @asynccontextmanager

@@ -168,15 +168,19 @@ class Supervisor:
     async def _tell(self, worker: str) -> None:
         try:
             await self._on_death(worker)
+        except DatabaseTrouble as exc:
+            # The lease says the same a minute later.
+            log.warning("death not recorded", extra={"worker": worker, "reason": exc})
         except Exception:
-            # The lease says the same a minute later; a database that is locked for a moment must not end supervision.
+            # The same; whatever it is must not end supervision.
             log.exception("death not recorded", extra={"worker": worker})
 
     async def _say_down(self, reason: str) -> None:
         try:
             await self._on_down(reason)
+        except DatabaseTrouble:  # it is said again at the next try
+            return
         except Exception:
-            # It is said again at the next try.
             log.exception("engine's state not recorded")
 
     def stop(self, *, at_once: bool = False) -> None:

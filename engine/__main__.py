@@ -15,9 +15,11 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -25,6 +27,9 @@ from storage.errors import FlipbookError, OwnerError, SettingsError
 from storage.outputs import end_when_closed, when_closed
 from storage.private import private_files
 from storage.settings import SECRET_VARIABLES, Settings, first_problem, load_settings
+
+if TYPE_CHECKING:
+    from storage.database import Database
 
 EXIT_OWNER = 78
 """The owner must act: starting again would only fail again. The supervisor knows this number too."""
@@ -88,7 +93,6 @@ async def _serve(settings: Settings, worker_name: str) -> int:
     from engine.weights import choose_device
     from engine.worker import Worker
     from storage.clock import SystemClock
-    from storage.database import Database
     from storage.disks import free_bytes
     from storage.media import Media
     from storage.store import Store
@@ -101,7 +105,9 @@ async def _serve(settings: Settings, worker_name: str) -> int:
     _listen_for_stop(loop, stop)
     folder = settings.data.folder
     media = Media(folder)
-    database = await Database.open(folder, settings.data.database)
+    database = await _open(settings, stop)
+    if database is None:
+        return 0
     try:
         worker = Worker(
             name=worker_name,
@@ -119,6 +125,27 @@ async def _serve(settings: Settings, worker_name: str) -> int:
                 return await worker.serve(stop)
     finally:
         await database.close()
+
+
+async def _open(settings: Settings, stop: asyncio.Event) -> Database | None:
+    """The database, however long it is held, full or away now; None where `stop` comes first."""
+    from storage.database import Database
+    from storage.errors import DatabaseTrouble
+    from storage.outage import Repeats, waits
+
+    failures = Repeats()
+    for wait_s in waits():
+        try:
+            return await Database.open(settings.data.folder, settings.data.database)
+        except DatabaseTrouble as exc:
+            if failures.again():
+                log = logging.getLogger(__name__)
+                log.error("the database cannot be opened yet", extra={"reason": exc, "times": failures.count})
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait_s)
+        if stop.is_set():
+            break
+    return None
 
 
 def _listen_for_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -168,3 +168,19 @@ def test_a_failed_request_is_queued_again_for_its_member(
     assert "only a failed one can be queued again" in capsys.readouterr().err
     assert main(["requeue", "99", "--config", config]) == 2
     assert "99" in capsys.readouterr().err
+
+
+def test_doctor_tells_of_an_engine_that_cannot_be_started(
+    data: Path, config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def tell() -> None:
+        async with bench(data, SystemClock()) as room:
+            await room.store.engine_down("The weights in /models are half downloaded.")
+
+    asyncio.run(tell())
+    assert main(["doctor", "--config", config, "--json"]) == 1
+    details = [check["detail"] for check in json.loads(capsys.readouterr().out)["checks"] if not check["ok"]]
+    assert any(
+        detail.startswith("down since 2") and detail.endswith("The weights in /models are half downloaded.")
+        for detail in details
+    )

@@ -18,6 +18,7 @@ from storagekit.films import drawn, film, wish
 from storagekit.homes import Home
 from storagekit.small_disk import SmallDisk, small_disk
 
+from engine import __main__ as engine_main
 from engine import worker as worker_module
 from engine.link import Link
 from engine.worker import Worker
@@ -29,7 +30,7 @@ from storage.database import FILE_NAME, Database
 from storage.errors import DatabaseAway, DatabaseBusy, DatabaseTrouble, DiskFull
 from storage.invariants import violations
 from storage.jobs import Blob, Job, JobState, Result
-from storage.settings import QueueSettings, QuotaSettings
+from storage.settings import DataSettings, QueueSettings, QuotaSettings, Settings
 from storage.sqlite import choose_sqlite
 from storage.store import Store
 
@@ -240,3 +241,27 @@ async def test_a_copy_of_a_database_on_a_full_disk_says_so(tmp_path: Path, reque
                 await database.backup(home.folder / "copy.db")
             disk.free()
             await database.backup(home.folder / "copy.db")
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+async def test_an_engine_that_starts_while_the_database_is_held_waits_for_it(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It needs no owner, and ends at once where it is told to stop."""
+    module = choose_sqlite().module
+    holder = module.connect(str(home.folder / FILE_NAME), isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN IMMEDIATE")
+    holder.execute("COMMIT")
+    settings, stop = Settings(data=DataSettings(folder=home.folder)), asyncio.Event()
+    opening = asyncio.create_task(engine_main._open(settings, stop))
+    async with asyncio.timeout(60):
+        while "cannot be opened yet" not in caplog.text:  # noqa: ASYNC110 - a log has no event
+            await asyncio.sleep(0.01)
+        stopped = asyncio.Event()
+        stopped.set()
+        assert await engine_main._open(settings, stopped) is None
+        holder.close()
+        database = await opening
+    assert database is not None
+    await database.close()
