@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from bot.terminal.settings import OUT_DEFAULT, try_settings
 from storage.errors import SettingsError
+from storage.files import write_atomically
 from storage.settings import Settings, load_settings
 
 CONFIG_VARIABLE = "FLIPBOOK_CONFIG"
@@ -62,9 +63,7 @@ def leave_note(config: Path, settings: Settings) -> None:
         folder = notes_folder(os.environ)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         note = folder / f"{hashlib.sha256(os.fsencode(config)).hexdigest()[:16]}.json"
-        part = note.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps({"config": str(config), "data": str(settings.data.folder)}), "utf-8")
-        part.replace(note)
+        write_atomically(note, json.dumps({"config": str(config), "data": str(settings.data.folder)}))
     except (OSError, RuntimeError) as exc:
         log.info("no note left for the owner's commands", extra={"reason": exc})
 
