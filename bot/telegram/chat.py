@@ -100,7 +100,7 @@ class TelegramChat:
                     plain = known is not None and known.plain
                     plain = await edit_words(bot, ref, inert(view.text), markup, priority, plain=plain)
                 else:
-                    media = await preview_media(view.media, view)
+                    media = await preview_media(view.media, view, self._settings.data.folder)
                     await edit_media(bot, ref, media, markup, priority)
                     plain = False
             except BadRequest as exc:
@@ -220,7 +220,7 @@ class TelegramChat:
         async with Ladder(view, bytes_max=self._upload_bytes_max, form=form, data_folder=folder) as ladder:
             while True:
                 parcel = await ladder.rung()
-                media = await film_media(parcel, view)
+                media = await film_media(parcel, view, folder)
                 try:
                     async with self._telling(line.chat_id, moved=MessageGone()) as bot:
                         try:

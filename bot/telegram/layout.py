@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
-from telegram import InputMediaAnimation, InputMediaVideo, ReplyParameters
+from telegram import InputFile, InputMediaAnimation, InputMediaVideo, ReplyParameters
 
 from bot.chat import View
 from bot.delivery import Parcel
+from bot.telegram.clip import Clip, read_clip
 from bot.telegram.origin import Origin
 from bot.telegram.text import CAPTION_CHARS_MAX, TEXT_CHARS_MAX, Told, calling, inert, shortened
 from bot.wording import table
@@ -32,38 +34,44 @@ def reply_to(origin: Origin, place: Place) -> ReplyParameters | None:
     return ReplyParameters(message_id=origin.reply_to, allow_sending_without_reply=True)
 
 
-async def preview_media(path: Path, view: View) -> InputMediaAnimation:
-    content = await asyncio.to_thread(path.read_bytes)
-    caption = shortened(inert(view.text), CAPTION_CHARS_MAX)
-    return InputMediaAnimation(content, caption=caption, filename="preview.gif", has_spoiler=view.spoiler)
+async def preview_media(path: Path, view: View, data_folder: Path) -> InputMediaAnimation:
+    clip = await asyncio.to_thread(read_clip, path, data_folder)
+    return InputMediaAnimation(
+        clip.content,
+        caption=shortened(inert(view.text), CAPTION_CHARS_MAX),
+        width=clip.width,
+        height=clip.height,
+        thumbnail=_still(clip),
+        filename="preview.gif",
+        has_spoiler=view.spoiler,
+    )
 
 
-async def film_media(parcel: Parcel, view: View) -> FilmMedia:
+async def film_media(parcel: Parcel, view: View, data_folder: Path) -> FilmMedia:
     """An animation plays by itself and again and again; a video is played while it loads."""
     path = parcel.files[0]
-    content = await asyncio.to_thread(path.read_bytes)
+    clip = await asyncio.to_thread(read_clip, path, data_folder)
     text = view.text if not parcel.reduced else f"{view.text}\n{parcel.reduced}"
     template = "{name}: {text}" if view.mention is not None else "{text}"
     told = calling(template, view.mention or view.status.member, chars_max=CAPTION_CHARS_MAX, text=text)
     result = view.status.result
-    seconds = 0.0 if result is None else result.frames / FPS
-    if path.suffix == ".gif" or seconds <= ANIMATION_S_MAX:
-        return InputMediaAnimation(
-            content,
-            caption=told.text,
-            caption_entities=told.entities,
-            duration=round(seconds) or None,
-            filename=f"film-{view.status.request_id}{path.suffix}",
-            has_spoiler=view.spoiler,
-        )
-    return InputMediaVideo(
-        content,
-        caption=told.text,
-        caption_entities=told.entities,
-        duration=round(seconds),
-        width=None if result is None else result.width,
-        height=None if result is None else result.height,
-        supports_streaming=True,
-        filename=f"film-{view.status.request_id}{path.suffix}",
-        has_spoiler=view.spoiler,
-    )
+    drawn_s = 0.0 if result is None else result.frames / FPS
+    seconds = clip.seconds or drawn_s
+    facts: dict[str, Any] = {
+        "caption": told.text,
+        "caption_entities": told.entities,
+        "width": clip.width,
+        "height": clip.height,
+        # Zero would be taken as unknown.
+        "duration": max(1, round(seconds)),
+        "thumbnail": _still(clip),
+        "filename": f"film-{view.status.request_id}{path.suffix}",
+        "has_spoiler": view.spoiler,
+    }
+    if path.suffix == ".gif" or drawn_s <= ANIMATION_S_MAX:
+        return InputMediaAnimation(clip.content, **facts)
+    return InputMediaVideo(clip.content, supports_streaming=True, **facts)
+
+
+def _still(clip: Clip) -> InputFile | None:
+    return None if clip.thumbnail is None else InputFile(clip.thumbnail, filename="still.jpg", attach=True)

@@ -114,6 +114,11 @@ async def test_a_film_that_is_too_large_goes_down_the_ladder(here: Site) -> None
         for exchange in here.kit.called("editMessageMedia")
     ]
     assert sizes[-1] < 0.85 * sizes[0]
+    # Of the file that was taken at last, not of the one that was drawn.
+    assert film.media is not None
+    assert film.media.claims["width"] == film.media.file.width
+    assert film.media.claims["height"] == film.media.file.height
+    assert film.media.thumbnail is not None
     assert len(film.text.splitlines()) > 1, "what was reduced is said"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from botkit.house import gif
-from chatkit.telegram import Standing, TelegramKit, samples
+from chatkit.telegram import Message, Standing, TelegramKit, samples
 from telegramkit.site import ASK, PROMPT, Site, labels, site
 
 from storage.jobs import JobState
@@ -58,7 +58,7 @@ async def test_options_count_in_a_reply_to_a_film(here: Site, command: bool) -> 
     assert again.media is not None
     assert again.media.spoiler
     uploads = here.kit.called("editMessageMedia")[-1].call.uploads
-    assert [upload.filename for upload in uploads.values()] == ["film-2.gif"]
+    assert [upload.filename for upload in uploads.values()] == ["film-2.gif", "still.jpg"]
 
 
 async def test_a_decade_is_no_length_and_the_member_is_told(here: Site) -> None:
@@ -122,12 +122,36 @@ async def test_a_command_for_another_bot_or_in_the_middle_is_none_of_ours(here: 
     assert len(here.cave.from_bot) == 1
 
 
+def check_facts(film: Message) -> None:
+    """What was said of the file is what is in it, and a still of its shape came along."""
+    media = film.media
+    assert media is not None
+    assert media.thumbnail is not None
+    assert (media.claims["width"], media.claims["height"]) == (media.file.width, media.file.height)
+    assert abs(media.claims["duration"] - media.file.duration_s) <= 1
+    shape = media.file.width / media.file.height
+    assert media.thumbnail.width / media.thumbnail.height == pytest.approx(shape, rel=0.05)
+
+
+@pytest.mark.parametrize("wish", ["", " gif"], ids=["film", "gif"])
+async def test_a_film_comes_with_its_sides_its_length_and_a_still(here: Site, wish: str) -> None:
+    await here.asked(caption=f"{ASK}{wish}")
+    check_facts(await here.drawn())
+
+
+async def test_a_video_comes_with_its_sides_its_length_and_a_still(here: Site) -> None:
+    await here.asked(caption="/animate the fox 12s")
+    film = await here.drawn()
+    assert film.kind == "video"
+    check_facts(film)
+
+
 async def test_a_gif_is_sent_where_the_member_asks_for_one(here: Site) -> None:
     await here.asked(caption=f"{ASK} gif")
     film = await here.drawn()
     assert film.kind == "animation"
     uploads = here.kit.called("editMessageMedia")[-1].call.uploads
-    assert [upload.filename for upload in uploads.values()] == ["film-1.gif"]
+    assert [upload.filename for upload in uploads.values()] == ["film-1.gif", "still.jpg"]
 
 
 async def test_what_is_longer_than_ten_seconds_is_a_video(here: Site) -> None:

@@ -69,7 +69,7 @@ async def test_a_groups_settings_hold_under_its_new_number(tmp_path: Path) -> No
             await here.asked(mia, large)
             await here.drawn(large)
             names = [it.filename for it in kit.called("editMessageMedia")[-1].call.uploads.values()]
-            assert names == ["film-1.gif"]
+            assert names == ["film-1.gif", "still.jpg"]
 
 
 async def test_the_queue_shows_what_waits_here(here: Site) -> None:

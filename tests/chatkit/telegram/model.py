@@ -111,6 +111,8 @@ class Media:
     sizes: tuple[StoredFile, ...] = ()
     thumbnail: StoredFile | None = None
     spoiler: bool = False
+    claims: Json = field(default_factory=dict[str, Any])
+    """What the bot said of the file: width, height, duration, as far as it did."""
     extra: Json = field(default_factory=dict[str, Any])
     """Further fields of the API's object, such as a sticker's is_animated."""
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from chatkit.telegram import entities, limits
+from chatkit.telegram import entities, limits, probing
 from chatkit.telegram.model import Content, Media, Upload
 from chatkit.telegram.payloads import user_json
 from chatkit.telegram.refusals import broken_rule
 
 if TYPE_CHECKING:
-    from chatkit.telegram.model import Call, Json
+    from chatkit.telegram.model import Call, Json, StoredFile
     from chatkit.telegram.world import World
 
 ATTACH = "attach://"
@@ -61,6 +61,17 @@ def media_of(world: World, call: Call, kind: str, source: str, *, spoiler: bool 
         media = world.files.media(kind, upload.data, name=upload.filename, mime=upload.mime)
     media.spoiler = spoiler
     return media
+
+
+def thumbnail_of(world: World, call: Call, source: str) -> StoredFile:
+    """The still that stands for a film until it plays. Telegram ignores a wrong one in silence; here it is refused."""
+    upload = call.uploads[source.removeprefix(ATTACH)]
+    still = probing.photo_sizes(upload.data)[-1]
+    if not upload.data.startswith(b"\xff\xd8"):
+        raise broken_rule("a thumbnail that is no JPEG")
+    if max(still.width, still.height) > limits.THUMBNAIL_SIDE_MAX or len(upload.data) > limits.THUMBNAIL_BYTES_MAX:
+        raise broken_rule(f"a thumbnail of {still.width}x{still.height} and {len(upload.data)} bytes")
+    return world.files.add("photo", upload.data, width=still.width, height=still.height)
 
 
 def content_of(world: World, call: Call, kind: str) -> Content:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chatkit.telegram.limits import DELETE_WITHIN_S
-from chatkit.telegram.methods.content import caption_of, keyboard_of, media_of, text_of
+from chatkit.telegram.methods.content import caption_of, keyboard_of, media_of, text_of, thumbnail_of
 from chatkit.telegram.model import Content, Standing
 from chatkit.telegram.payloads import message_json
 from chatkit.telegram.refusals import NOT_MODIFIED, bad_request, broken_rule
@@ -46,6 +46,9 @@ def edit_media(world: World, call: Call) -> Json:
         raise bad_request("message can't be edited")
     world.may_send(message.chat, given["type"])
     media = media_of(world, call, given["type"], given["media"], spoiler=bool(given.get("has_spoiler")))
+    media.claims = {key: given[key] for key in ("width", "height", "duration") if key in given}
+    if "thumbnail" in given:
+        media.thumbnail = thumbnail_of(world, call, given["thumbnail"])
     return _change(world, call, message, Content(text, entities, media, markup))
 
 
