@@ -106,6 +106,7 @@ class TelegramAdapter(TelegramChat):
         finally:
             menus.cancel()
             await inbox.close(FINISH_S)
+            await front.later.close()
             if polling:
                 await say_goodbye(bot, inbox)
             self.connect(None)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from telegram import ForceReply, InlineKeyboardMarkup, LinkPreviewOptions, Message, ReplyParameters, User
-from telegram.error import TelegramError
+from telegram.error import NetworkError, TelegramError
 from telegram.ext import ExtBot
 
 from bot.chat import ChatUnavailable
@@ -17,6 +17,8 @@ from bot.intake import clean_text
 from bot.pace import Pace
 from bot.telegram.budget import Priority
 from bot.telegram.chat import TelegramChat
+from bot.telegram.later import Later
+from bot.telegram.repeat import surely_not_done
 from bot.telegram.rights import Standing
 from bot.telegram.text import TEXT_CHARS_MAX, Told, inert, shortened
 from bot.telegram.uploads import Uploads
@@ -46,6 +48,7 @@ class Front:
     settings: Settings
     clock: Clock
     reposts: Pace = field(default_factory=Pace)
+    later: Later = field(default_factory=Later)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +101,25 @@ def message_idem(bot_id: int, message: Message) -> str:
 
 
 async def say(front: Front, spot: Spot, told: str | Told, *, markup: Markup | None = None) -> bool:
-    """Answer. What cannot be said now is not said: nobody waits for it later. Returns whether it was.
+    """Answer, or a little later where the chat has no room now. Returns whether it was, or will be.
 
     A plain text may hold members' words and is made inert; what is to be pressed in our own sentences comes as `Told`.
     """
     told = told if isinstance(told, Told) else Told(inert(told))
+    try:
+        await _send(front, spot, told, markup)
+    except ChatUnavailable as exc:
+        # Buttons and names that call somebody are not merged with anything.
+        plain = markup is None and not told.entities
+        return plain and _owe(front, spot, told.text, exc)
+    except TelegramError as exc:
+        log.warning("answer not shown", extra={"chat": spot.chat_id, "kind": type(exc).__name__})
+        return False
+    return True
+
+
+async def _send(front: Front, spot: Spot, told: Told, markup: Markup | None) -> None:
+    """Raises the library's errors, ChatUnavailable where it has surely not been said."""
     try:
         await front.bot.send_message(
             spot.chat_id,
@@ -114,10 +131,21 @@ async def say(front: Front, spot: Spot, told: str | Told, *, markup: Markup | No
             link_preview_options=NO_PREVIEW,
             rate_limit_args=Priority.STATE,
         )
-    except (TelegramError, ChatUnavailable) as exc:
-        log.warning("answer not shown", extra={"chat": spot.chat_id, "kind": type(exc).__name__})
-        return False
-    return True
+    except NetworkError as exc:
+        if surely_not_done(exc):
+            raise ChatUnavailable("the line to Telegram") from exc
+        raise
+
+
+def _owe(front: Front, spot: Spot, text: str, why: ChatUnavailable) -> bool:
+    async def pay(texts: str) -> None:
+        await _send(front, spot, Told(texts), None)
+
+    whom = (spot.chat_id, spot.topic, spot.member.user_id)
+    owed = front.later.owe(whom, text, pay, after_s=why.after_s)
+    if not owed:
+        log.warning("answer not shown: too much is owed", extra={"chat": spot.chat_id})
+    return owed
 
 
 @asynccontextmanager
@@ -134,8 +162,16 @@ async def guarded(front: Front, spot: Spot) -> AsyncGenerator[None]:
 
 async def _refuse(front: Front, spot: Spot, text: str) -> None:
     """In private where a crowded group has no room for it, and where the member has ever written to the bot."""
-    if not await say(front, spot, text) and not spot.private:
-        await front.chat.tell(spot.member, text)
+    shown = inert(text)
+    try:
+        await _send(front, spot, Told(shown), None)
+    except ChatUnavailable as exc:
+        if spot.private or not await front.chat.tell(spot.member, text):
+            _owe(front, spot, shown, exc)
+    except TelegramError as exc:
+        log.warning("refusal not shown", extra={"chat": spot.chat_id, "kind": type(exc).__name__})
+        if not spot.private:
+            await front.chat.tell(spot.member, text)
 
 
 def _reply_to(spot: Spot) -> ReplyParameters | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from chatkit.telegram import TelegramKit, samples
-from telegramkit.site import ASK, PROMPT, Site, site
+from chatkit.telegram import TelegramKit, faults, samples
+from telegramkit.site import ASK, AT_ONCE, PROMPT, Site, site
+
+from bot.telegram.budget import Budget
 
 
 @pytest.fixture
@@ -122,3 +125,38 @@ async def test_a_channel_is_told_once_that_nothing_works_there(here: Site) -> No
     await here.kit.until(lambda: here.cave.from_bot)
     assert news.from_bot == [line]
     assert await here.requests() == []
+
+
+async def test_a_burst_of_answers_in_private_is_said_later_in_one_message_and_not_dropped(tmp_path: Path) -> None:
+    tight = replace(AT_ONCE, chat=Budget(2, 6.0))
+    async with TelegramKit.open() as kit, site(tmp_path / "data", kit, budgets=tight) as here:
+        for number in range(12):
+            here.mia.says(here.mia.private, f"/xyzzy{number}")
+        # Asked twice, it is answered once.
+        here.mia.says(here.mia.private, "/xyzzy11")
+
+        def answered() -> bool:
+            said = "\n".join(message.text for message in here.mia.private.from_bot)
+            return all(f"xyzzy{number}." in said for number in range(12))
+
+        await kit.until(answered)
+        said = "\n".join(message.text for message in here.mia.private.from_bot)
+        assert said.count("xyzzy11.") == 1
+        assert len(here.mia.private.from_bot) == 3
+
+
+async def test_a_refusal_that_has_room_neither_in_a_group_nor_in_private_is_said_later(tmp_path: Path) -> None:
+    tight = replace(AT_ONCE, chat=Budget(1, 6.0))
+    async with TelegramKit.open() as kit, site(tmp_path / "data", kit, budgets=tight) as here:
+        # Never started: Telegram lets no bot write to her.
+        here.mia.sends_voice(here.cave, ASK)
+        here.mia.says(here.cave, ASK, reply_to=here.mia.sends_sticker(here.cave, animated=True))
+        await here.says(here.cave, "Animated stickers")
+        assert len(here.cave.from_bot) == 2
+        assert await here.requests() == []
+
+
+async def test_an_answer_that_never_left_is_given_again(here: Site) -> None:
+    here.kit.faults.add(faults.flood_wait("sendMessage", 1, chat_id=here.mia.id))
+    here.mia.says(here.mia.private, "hello")
+    await here.says(here.mia.private, "Send me a picture")
