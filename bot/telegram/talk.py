@@ -56,7 +56,7 @@ class Talk:
         shown = inert("/" + command.name[:COMMAND_CHARS_MAX])
         meant = next(iter(get_close_matches(command.name[:COMMAND_CHARS_MAX], KNOWN, n=1)), None)
         if meant is None:
-            await say(self._front, spot, Told(Told(own.unknown_command.format(command=shown))))
+            await say(self._front, spot, Told(own.unknown_command.format(command=shown)))
         else:
             told = own.mistyped_command.format(command=shown, meant=f"/{meant}")
             await say(self._front, spot, Told(told))
