@@ -51,6 +51,10 @@ class Parcel:
     reduced: str = ""
     """In the member's language, what was given up; empty where nothing was."""
 
+    @property
+    def byte_count(self) -> int:
+        return sum(_bytes(path) for path in self.files)
+
 
 def wished_form(status: Status, otherwise: Form) -> Form:
     """As what its requester asked for the film; otherwise: as what its community wishes it."""
@@ -103,13 +107,17 @@ class Ladder:
         if self._limit >= BYTES_MIN:
             for way in ways[self._form]:
                 if (parcel := await way()) is not None:
-                    self._offered = sum(_bytes(path) for path in parcel.files)
+                    self._offered = parcel.byte_count
                     return parcel
         raise TooLarge(f"no copy of {self._film.name} fits into {self._limit} bytes")
 
-    def refused(self) -> None:
-        """The platform said too large: what comes next aims well below it."""
-        self._limit = min(int(STEP * self._offered), int(STEP * self._limit))
+    def refused(self, *, floor: int = 0) -> None:
+        """The platform said too large: what comes next aims well below it.
+
+        floor: bytes that it takes for all that is known; what was larger is followed by what fits into that.
+        """
+        aim = int(AIM * floor)
+        self._limit = aim if self._offered > floor > 0 else min(int(STEP * self._offered), int(STEP * self._limit))
 
     async def _as_both(self) -> Parcel | None:
         if self._gif is None or _bytes(self._film) + _bytes(self._gif) > self._limit:

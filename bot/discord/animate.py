@@ -30,13 +30,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """An attachment as Discord describes it. Nothing of this is believed but the address."""
+    """A file as Discord describes it. Nothing of this is believed but the address."""
 
     url: str
     name: str
-    size: int
-    content_type: str | None
-    spoiler: bool
+    size: int | None
+    """None where Discord does not say."""
+    spoiler: bool = False
     """Covered by the member who uploaded it."""
 
 
@@ -64,7 +64,6 @@ def upload_of(attachment: discord.Attachment) -> Upload:
         url=attachment.url,
         name=attachment.filename,
         size=attachment.size,
-        content_type=attachment.content_type,
         spoiler=attachment.is_spoiler(),
     )
 
@@ -79,7 +78,7 @@ async def animate(front: Front, interaction: Interaction, wish: Wish) -> None:
             raise QueueFull(words.stopping)
         check_interaction(interaction, words)
         for name, upload in wish.uploads.items():
-            front.uploads.check_claims(upload.size, upload.content_type, upload.name, words, field=name)
+            front.uploads.check_size(upload.size, words, field=name)
         incoming = _incoming(interaction, wish)
         await front.desk.check(incoming)
         front.accepting()

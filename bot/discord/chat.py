@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -28,8 +29,11 @@ from storage.clock import Clock
 from storage.jobs import JobState, Member, MessageRef, Place
 from storage.settings import Settings
 
+UPLOAD_BYTES_MAX = 20 * 2**20
+"""What Discord takes where nothing more is known, since September 2026."""
 UPLOAD_FLOOR_BYTES = 10 * 2**20
-"""What every server takes, whatever Discord's documents say at the time."""
+"""What it took before: where more is refused, this is tried next."""
+SMALL_COMMUNITIES_MAX = 1_000
 EDITABLE_MS = 55 * 60_000
 """Edits of messages older than an hour are throttled: such a message is replaced a little earlier."""
 NONCE_MS = 60_000
@@ -53,6 +57,7 @@ class DiscordChat:
         self._client: discord.Client | None = None
         self._memory = Memory()
         self._archives = Archives()
+        self._small: OrderedDict[str, None] = OrderedDict()
         self._greetings = Greetings()
         self._seeding: set[asyncio.Task[None]] = set()
 
@@ -203,10 +208,16 @@ class DiscordChat:
 
     def upload_bytes_max(self, community_id: str) -> int:
         """What the community takes in one message, as far as it is known."""
-        if not community_id.isdecimal():
-            return UPLOAD_FLOOR_BYTES
-        guild = self._connected().get_guild(int(community_id))
-        return UPLOAD_FLOOR_BYTES if guild is None else max(UPLOAD_FLOOR_BYTES, guild.filesize_limit)
+        # The library's own figure for servers without boosts is older than Discord's.
+        guild = self._connected().get_guild(int(community_id)) if community_id.isdecimal() else None
+        said = UPLOAD_BYTES_MAX if guild is None else max(UPLOAD_BYTES_MAX, guild.filesize_limit)
+        return UPLOAD_FLOOR_BYTES if said == UPLOAD_BYTES_MAX and community_id in self._small else said
+
+    def _note_small(self, community_id: str) -> None:
+        """The default is not taken there: later films need not be sent in vain."""
+        self._small[community_id] = None
+        while len(self._small) > SMALL_COMMUNITIES_MAX:
+            self._small.popitem(last=False)
 
     def _words(self, view: View) -> str:
         return content(view.text, after=begins(view.status, self._clock.now_ms()))
@@ -240,7 +251,9 @@ class DiscordChat:
                 try:
                     return await self._awake(where.chat_id, attempt, leave_awake=leave_awake)
                 except TooLarge:
-                    ladder.refused()
+                    ladder.refused(floor=UPLOAD_FLOOR_BYTES)
+                    if parcel.byte_count > UPLOAD_FLOOR_BYTES:
+                        self._note_small(where.community_id)
 
     async def _awake(self, chat_id: str, call: Callable[[], Awaitable[T]], *, leave_awake: bool) -> T:
         return await self._archives.act(self._connected(), int(chat_id), call, leave_awake=leave_awake)

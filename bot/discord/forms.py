@@ -12,11 +12,13 @@ from functools import partial
 from typing import Any, cast
 
 import discord
+import yarl
 
 from bot.discord.animate import Upload, Wish, animate, upload_of
 from bot.discord.answers import first_answer, guarded, reply, words_of
 from bot.discord.front import Front
 from bot.discord.permissions import Interaction, check_interaction
+from bot.discord.uploads import is_discords
 from bot.intake import clean_text
 from bot.wording.isolate import isolated
 from bot.wording.table import Table
@@ -36,6 +38,7 @@ PROMPT_CHARS_MAX = 4000
 SECONDS_CHARS_MAX = 12
 LABEL_CHARS_MAX = 100
 FILE_NAME_CHARS = 70
+NAMELESS = "–"
 
 
 class Offers:
@@ -124,10 +127,31 @@ async def open_words(front: Front, interaction: Interaction, status: Status) -> 
 
 
 def pictures_in(message: discord.Message) -> list[Upload]:
-    """What may be a picture among a message's files, forwarded ones too. Their bytes decide later."""
-    own = [*message.attachments, *(file for snapshot in message.message_snapshots for file in snapshot.attachments)]
-    found = [upload_of(file) for file in own if (file.content_type or "image/").startswith("image/")]
-    return found[:PICTURES_MAX]
+    """What may be a picture in a message, also in a forwarded one: files, stickers, and what links show.
+
+    Their bytes decide later; what says that it is a picture comes first.
+    """
+    found: list[Upload] = []
+    for part in (message, *message.message_snapshots):
+        claims = sorted(part.attachments, key=lambda file: not (file.content_type or "").startswith("image/"))
+        found += [upload_of(file) for file in claims]
+        found += [_of_sticker(it) for it in part.stickers if it.format is not discord.StickerFormatType.lottie]
+        found += [upload for embed in part.embeds if (upload := _of_embed(embed)) is not None]
+    return list({upload.url: upload for upload in found}.values())[:PICTURES_MAX]
+
+
+def _of_sticker(sticker: discord.StickerItem) -> Upload:
+    return Upload(url=sticker.url, name=sticker.name, size=None)
+
+
+def _of_embed(embed: discord.Embed) -> Upload | None:
+    """The picture that a link or an embed shows, as Discord's own servers have it; None where they do not."""
+    for shown in (embed.image, embed.thumbnail):
+        for address in (shown.url, shown.proxy_url):
+            if address is not None and is_discords(address):
+                name = yarl.URL(shown.url or address).name
+                return Upload(url=address, name=name or NAMELESS, size=None)
+    return None
 
 
 def fields_of(interaction: Interaction) -> dict[str, str]:

@@ -69,8 +69,6 @@ class DiscordWords:
     upload_empty: str
     upload_too_large: str
     """{most}: megabytes"""
-    upload_no_picture: str
-    """{name}, {kind}"""
     upload_expired: str
     upload_slow: str
     """{seconds}"""

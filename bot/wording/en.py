@@ -182,11 +182,10 @@ TABLE = Table(
         "Ask a moderator to allow it, or use another channel. Nothing was charged.",
         thread_locked="This thread is locked, so I could not bring the film here; use another channel. "
         "Nothing was charged.",
-        no_pictures="This message has no picture that could be animated; choose one with a picture attached.",
+        no_pictures="I find no picture in this message; choose one with a picture attached or shown below a link.",
         form_forgotten="The bot was started again while the form was open; please choose the message once more.",
         upload_empty="The file is empty (0 bytes); please upload the picture again.",
         upload_too_large="The file is larger than {most} MB; please upload a smaller picture.",
-        upload_no_picture="“{name}” is no picture ({kind}); please upload a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.",
         upload_expired="Discord no longer has this file; please upload the picture again.",
         upload_slow="The picture did not arrive within {seconds} s; please try again. Nothing was charged.",
         upload_failed="Discord did not hand out the picture; please try again. Nothing was charged.",

@@ -219,11 +219,10 @@ TABLE = Table(
         "Chiedi a un moderatore di permetterlo, o usa un altro canale. Nulla è stato addebitato.",
         thread_locked="Questo thread è bloccato e non potrei portarvi il filmato; usa un altro canale. "
         "Nulla è stato addebitato.",
-        no_pictures="Questo messaggio non ha immagini da animare; scegline uno con un'immagine allegata.",
+        no_pictures="Non trovo immagini in questo messaggio; scegline uno con un'immagine allegata o un link.",
         form_forgotten="Il bot è stato riavviato mentre il modulo era aperto; scegli di nuovo il messaggio.",
         upload_empty="Il file è vuoto (0 byte); carica di nuovo l'immagine.",
         upload_too_large="Il file supera {most} MB; carica un'immagine più piccola.",
-        upload_no_picture="«{name}» non è un'immagine ({kind}); carica JPEG, PNG, WebP, GIF, BMP, TIFF o AVIF.",
         upload_expired="Discord non ha più questo file; carica di nuovo l'immagine.",
         upload_slow="L'immagine non è arrivata entro {seconds} s; riprova. Nulla è stato addebitato.",
         upload_failed="Discord non ha consegnato l'immagine; riprova. Nulla è stato addebitato.",

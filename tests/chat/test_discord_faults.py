@@ -245,10 +245,27 @@ async def test_a_server_that_takes_less_than_it_says(here: Site) -> None:
     assert sum(file.size for file in film.attachments) <= 400_000
 
 
-async def test_a_film_that_only_a_boosted_server_takes_goes_out_whole(here: Site) -> None:
-    here.kit.boost(here.guild, 2)
+async def test_a_film_above_the_older_limit_goes_out_whole(here: Site) -> None:
     await here.asked(seconds=1.2)
     status = await draw_heavy(here.work, side=896)
     film = await here.film()
     assert status.result is not None
     assert film.attachments[0].size == status.result.film.byte_count > 10 * 2**20
+
+
+async def test_a_server_with_the_older_limit_is_sent_too_much_once(here: Site) -> None:
+    here.guild.upload_bytes_max = 10 * 2**20
+    await here.asked(seconds=1.2)
+    await draw_heavy(here.work, side=896)
+    film = await here.film()
+    assert 5 * 2**20 < sum(file.size for file in film.attachments) <= 10 * 2**20
+    refused = [call for call in here.kit.calls(*POST) if call.status == 413]
+    assert len(refused) == 1
+    assert here.adapter.upload_bytes_max(str(here.guild.id)) == 10 * 2**20
+
+
+async def test_a_boosted_server_takes_what_it_says(here: Site) -> None:
+    here.kit.boost(here.guild, 2)
+    await here.asked()
+    assert here.adapter.upload_bytes_max(str(here.guild.id)) == 50 * 2**20
+    assert here.adapter.upload_bytes_max("dm:7") == 20 * 2**20

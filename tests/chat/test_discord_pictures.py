@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from botkit.house import png
-from chatkit.discord import Discord
+from chatkit.discord import CannotDo, Discord
+from chatkit.discord.command_limits import takes_file
+from chatkit.discord.model import walk
 from discordkit.site import Site, fox, member, settings_for, site
 from PIL import Image
 
@@ -70,7 +72,7 @@ REFUSED = {
     "half.jpg": (saved(Image.effect_noise((200, 200), 80).convert("RGB"), "JPEG")[:9000], "damaged or cut off"),
     "dot.png": (png(side=1), "1x1"),
     "bomb.png": (bomb(), "30000x30000 pixels"),
-    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200), "JPEG or PNG"),
+    "phone.jpg": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200), "JPEG or PNG"),
 }
 
 
@@ -132,3 +134,65 @@ async def test_an_end_picture_where_the_host_draws_forward(tmp_path: Path) -> No
         assert asked.ephemeral
         await here.asked()
         assert (await here.status()).state is JobState.QUEUED
+
+
+MENU = "Animate this picture"
+
+
+def linked(picture: str | None, link: str = "https://example.org/den/fox.png") -> dict[str, object]:
+    """What Discord makes of a link to a picture: `picture` is where its own servers have it."""
+    shown = {"url": link, "width": 64, "height": 64} | ({} if picture is None else {"proxy_url": picture})
+    return {"type": "image", "url": link, "thumbnail": shown}
+
+
+async def test_a_picture_that_a_link_shows_is_taken_from_discords_servers(here: Site) -> None:
+    said = here.ben.say(here.room, "look: https://example.org/den/fox.png")
+    said.embeds = [linked(here.kit.world.add_file("fox.png", png()).url)]
+    opened = await here.kit.acknowledged(here.mia.menu(said, MENU))
+    await here.shows(await here.kit.answer(here.mia.submit(opened, prompt="the fox", seconds="2.4")), "🎬")
+
+
+async def test_a_sticker_is_a_picture(here: Site) -> None:
+    said = here.ben.say(here.room, "!")
+    said.stickers = [{"id": "7", "name": "fox", "format_type": 1}]
+    opened = await here.kit.acknowledged(here.mia.menu(said, MENU))
+    assert opened.modal
+
+
+@pytest.mark.parametrize(
+    "embed",
+    [
+        linked(None),
+        linked(None, "http://127.0.0.1:9/fox.png"),
+        linked("http://127.0.0.1:9/fox.png"),
+        linked("https://cdn.discordapp.com.example.org/fox.png"),
+        linked("https://cdn.discordapp.com@example.org/fox.png"),
+        linked("file:///etc/passwd"),
+        linked("https://cdn.discordapp.com:9/fox.png"),
+        linked("//[fox"),
+    ],
+)
+async def test_no_other_address_is_ever_asked_for_a_picture(here: Site, embed: dict[str, object]) -> None:
+    said = here.ben.say(here.room, "look")
+    said.embeds = [embed]
+    answer = await here.kit.answer(here.mia.menu(said, MENU))
+    assert "no picture in this message" in answer.content
+    assert answer.only_for is here.mia.user
+
+
+async def test_a_file_without_a_known_type_is_offered_last(here: Site) -> None:
+    said = here.ben.say(here.room, "", fox(b"words", "notes"), fox(name="fox.png"))
+    opened = await here.kit.acknowledged(here.mia.menu(said, MENU))
+    assert opened.modal
+    menu = next(part for part in walk(opened.modal["components"]) if part.get("custom_id") == "picture")
+    assert ["fox.png" in menu["options"][0]["label"], "notes" in menu["options"][1]["label"]] == [True, True]
+
+
+async def test_the_file_chooser_offers_pictures(here: Site) -> None:
+    command = next(it for it in here.kit.world.commands.values() if it.name == "animate")
+    types = {option["name"]: option["file_types"] for option in command.body["options"] if option["type"] == 11}
+    assert types.keys() == {"image", "end_image"}
+    for name in ("fox.png", "fox.JPG", "fox.tif", "fox.mp4"):
+        assert takes_file({"file_types": types["image"]}, name)
+    with pytest.raises(CannotDo):
+        here.ask(image=fox(name="fox.docx"))

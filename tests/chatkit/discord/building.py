@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from chatkit.discord import payloads, permissions
 from chatkit.discord.intents import Intent
-from chatkit.discord.model import Channel, Guild, Interaction, Json, Kind, Member, Message, Overwrite, Role
+from chatkit.discord.model import (
+    UPLOAD_BYTES_MAX,
+    Channel,
+    Guild,
+    Interaction,
+    Json,
+    Kind,
+    Member,
+    Message,
+    Overwrite,
+    Role,
+)
 from chatkit.discord.people import Person
 
 if TYPE_CHECKING:
@@ -41,7 +52,7 @@ class Building:
     def boost(self, guild: Guild, tier: int) -> None:
         """The server's tier changes, and with it what it takes."""
         guild.tier = tier
-        guild.upload_bytes_max = {0: 10, 1: 10, 2: 50, 3: 100}[tier] * 1024 * 1024
+        guild.upload_bytes_max = UPLOAD_BYTES_MAX[tier]
         self.world.emit("GUILD_UPDATE", payloads.guild(guild, self.world.bot), intent=Intent.GUILDS, guild=guild)
 
     def remove_bot(self, guild: Guild) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,13 @@ SUBCOMMAND, SUBCOMMAND_GROUP = 1, 2
 STRING, INTEGER, NUMBER = 3, 4, 10
 MOST = {CHAT_INPUT: 100, USER: 5, MESSAGE: 5}
 CHOICES_MAX = 25
+ATTACHMENT = 11
+FILE_TYPES_MAX = 10
+FILE_GROUPS = {
+    "image": (".png", ".gif", ".jpg", ".jpeg", ".jfif", ".webp", ".avif"),
+    "video": (".mp4", ".mov", ".qt", ".webm"),
+    "audio": (".mp3", ".m4a", ".wav", ".ogg", ".opus", ".flac"),
+}
 CHARS_MAX = 8000
 
 
@@ -77,7 +85,25 @@ def _options_faults(where: str, options: list[Json], *, depth: int) -> list[str]
             faults.append(f"{inside}: a required option after an optional one")
         optional = optional or not option.get("required")
         faults += _choice_faults(inside, option)
+        faults += _file_type_faults(inside, option)
     return faults
+
+
+def _file_type_faults(where: str, option: Json) -> list[str]:
+    """`file_types`: newer than the OpenAPI document that is at hand."""
+    types = option.get("file_types") or []
+    faults = [f"{where}: file types of an option that takes no file"] if types and option["type"] != ATTACHMENT else []
+    if len(types) > FILE_TYPES_MAX:
+        faults.append(f"{where}: {len(types)} file types, {FILE_TYPES_MAX} are allowed")
+    wrong = [name for name in types if name not in FILE_GROUPS and not re.fullmatch(r"\.[a-z0-9]{1,15}", name)]
+    return faults + [f"{where}: {name!r} is no file type" for name in wrong]
+
+
+def takes_file(option: Json, filename: str) -> bool:
+    """Whether the app lets a member choose this file: it looks at the name's ending alone."""
+    types = option.get("file_types")
+    ending = "." + filename.rpartition(".")[2].lower()
+    return not types or any(ending in FILE_GROUPS.get(name, (name,)) for name in types)
 
 
 def _choice_faults(where: str, option: Json) -> list[str]:

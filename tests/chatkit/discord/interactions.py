@@ -6,7 +6,8 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from chatkit.discord import payloads, permissions
-from chatkit.discord.model import Channel, Interaction, Json, Message, User
+from chatkit.discord.command_limits import takes_file
+from chatkit.discord.model import UPLOAD_BYTES_MAX, Channel, Interaction, Json, Message, User
 
 if TYPE_CHECKING:
     from chatkit.discord.model import Command
@@ -64,7 +65,7 @@ def payload(world: World, interaction: Interaction) -> Json:
         "authorizing_integration_owners": payloads.owners(channel),
         "context": 0 if channel.guild else 1,
         "entitlements": [],
-        "attachment_size_limit": channel.guild.upload_bytes_max if channel.guild else 10 * 1024 * 1024,
+        "attachment_size_limit": channel.guild.upload_bytes_max if channel.guild else UPLOAD_BYTES_MAX[0],
     }
     if channel.guild is None:
         body["user"] = payloads.user(user)
@@ -158,6 +159,8 @@ def _value(world: World, option: Json, value: Any, resolved: Json) -> Any:
         case 8:
             return _resolve(resolved, "roles", value.id, payloads.role(value))
         case 11:
+            if not takes_file(option, value.filename):
+                raise CannotDo(f"option {option['name']!r}: {value.filename!r} is not among {option['file_types']}")
             return _resolve(resolved, "attachments", value.id, payloads.attachment(value))
     _check_plain(option, value)
     return value

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+UPLOAD_BYTES_MAX = {tier: mib * 2**20 for tier, mib in {0: 20, 1: 20, 2: 50, 3: 100}.items()}
+"""By a server's boosts, as of September 2026; private chats are like tier 0."""
+
 
 class Kind(IntEnum):
     """Channel types."""
@@ -78,7 +81,7 @@ class Guild:
     everyone: Role
     tier: int = 0
     locale: str = "en-US"
-    upload_bytes_max: int = 10 * 1024 * 1024
+    upload_bytes_max: int = UPLOAD_BYTES_MAX[0]
     """What is really taken; `tier` is only what the guild says of itself."""
     blocked_words: set[str] = field(default_factory=set)
     """AutoMod: a message with one of these is refused (200000)."""
@@ -148,6 +151,7 @@ class Message:
     author: User
     content: str = ""
     embeds: list[Json] = field(default_factory=list)
+    stickers: list[Json] = field(default_factory=list)
     components: list[Json] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     inlined: list[Attachment] = field(default_factory=list)

@@ -186,6 +186,7 @@ def message(message: Message, bot: User, *, quoted: bool = False) -> Json:
         "author": user(message.author),
         "content": message.content,
         "embeds": message.embeds,
+        "sticker_items": message.stickers,
         "components": message.components,
         "attachments": [attachment(file) for file in message.attachments],
         "mentions": [user(person) for person in message.mentions],

@@ -25,6 +25,9 @@ UNDOCUMENTED_KEYS = {
     "CreateForumThreadRequest": "type",
     "BaseCreateMessageCreateRequest": "tts",
     "CreatedThreadResponse": "message",
+    # Documented in August 2026, after this document.
+    "ApplicationCommandAttachmentOption": "file_types",
+    "ApplicationCommandAttachmentOptionResponse": "file_types",
 }
 UNDOCUMENTED_QUERIES = {("/channels/{channel_id}/threads", "use_nested_fields")}
 

@@ -15,7 +15,7 @@ from PIL import Image
 from chatkit.discord import spec
 from chatkit.discord.errors import refusal
 from chatkit.discord.ids import Births
-from chatkit.discord.model import Attachment, Channel, Guild, Kind, Member, Role, User
+from chatkit.discord.model import UPLOAD_BYTES_MAX, Attachment, Channel, Guild, Kind, Member, Role, User
 from chatkit.discord.permissions import USUAL
 from chatkit.discord.problems import Problems
 
@@ -70,7 +70,7 @@ class World:
         id = self._id_in_turn()
         everyone = Role(id=id, name="@everyone", permissions=int(USUAL), position=0)
         guild = Guild(id=id, name=name, owner=owner, everyone=everyone, tier=tier)
-        guild.upload_bytes_max = {0: 10, 1: 10, 2: 50, 3: 100}[tier] * 1024 * 1024
+        guild.upload_bytes_max = UPLOAD_BYTES_MAX[tier]
         guild.roles[everyone.id] = everyone
         for user in (owner, self.bot):
             guild.members[user.id] = Member(user)

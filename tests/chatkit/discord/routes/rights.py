@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chatkit.discord import messages, permissions
 from chatkit.discord.errors import refusal
+from chatkit.discord.model import UPLOAD_BYTES_MAX
 from chatkit.discord.permissions import Allow
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def wake(world: World, thread: Channel) -> None:
 
 def check_files(guild: Guild | None, files: dict[str, Upload]) -> None:
     """No file above what this place takes."""
-    most = guild.upload_bytes_max if guild is not None else 10 * 1024 * 1024
+    most = guild.upload_bytes_max if guild is not None else UPLOAD_BYTES_MAX[0]
     if any(len(file.content) > most for file in files.values()):
         raise refusal(40005)
 
