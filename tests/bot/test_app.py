@@ -155,7 +155,7 @@ async def test_one_data_folder_has_one_bot(tmp_path: Path) -> None:
 
 async def test_a_data_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(SettingsError, match="cannot be written"):
+    with pytest.raises(SettingsError, match="cannot be made"):
         async with open_house(settings_on(tmp_path / "file" / "data"), SystemClock()):
             pass
 
