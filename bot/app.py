@@ -185,7 +185,7 @@ def make_data_folder(settings: Settings) -> None:
     try:
         make_private(folder, shared=settings.data.database is not None)
     except OSError as exc:
-        raise SettingsError(f"The folder {folder} cannot be made: {exc.strerror or exc}.") from exc
+        raise SettingsError(f"The folder {folder} cannot be written to: {exc.strerror or exc}.") from exc
     make_folder(folder)
 
 
