@@ -39,6 +39,8 @@ class Incoming:
     form: str | None = None
     """"gif" or "mp4"; None for what the community wishes."""
     spoiler: bool = False
+    letterbox: bool = False
+    """The picture is to be seen whole, between bars, where a film's shape would crop it."""
     status_ref: MessageRef | None = None
     """A message that stands already and becomes the request's status: a deferred answer, a photo. Committed with it."""
     origin: str = ""

@@ -79,7 +79,8 @@ class Desk(Films):
         incoming = await self._spoken(incoming)
         options = await self._foreseen(incoming)
         whose = f"{incoming.member.platform}:{incoming.member.user_id}"
-        pictures = await self._readers.read(incoming.picture, incoming.end_picture, whose=whose)
+        letterbox = options.size if options.letterbox else None
+        pictures = await self._readers.read(incoming.picture, incoming.end_picture, whose=whose, letterbox=letterbox)
         start, end = await asyncio.to_thread(keep_pictures, self._media, pictures)
         reach("desk.kept")
         engine = self._settings.engine
@@ -109,10 +110,8 @@ class Desk(Films):
             origin=incoming.origin,
             spoiler=options.spoiler,
         )
-        shown = (pictures.start,) if pictures.end is None else (pictures.start, pictures.end)
-        words = table(incoming.member.locale)
-        animated = tuple(words.first_frame for picture in shown if picture.animated)
-        return Accepted(status=await self._store.submit(request), notes=animated + options.notes)
+        notes = intake.picture_notes(pictures, options, table(incoming.member.locale)) + options.notes
+        return Accepted(status=await self._store.submit(request), notes=notes)
 
     async def reroll(self, request_id: int, asker: Asker, *, prompt: str | None = None) -> Accepted:
         """The same film with a new seed, paid by who asks; `prompt`: other words, options or both.

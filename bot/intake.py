@@ -11,9 +11,11 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from bot.chat import Incoming
 from bot.options import Wish, read_wish
+from bot.picture.value import Pictures
 from bot.wording import durations, table
 from bot.wording.isolate import isolated
 from bot.wording.table import Style, Table
+from storage.buckets import bucket
 from storage.errors import RequestRejected
 from storage.jobs import FilmParams, Schedule
 from storage.models import ModelCard
@@ -26,6 +28,8 @@ STEPS_MIN, STEPS_MAX = 1, 100
 SIZE_MIN, SIZE_MAX, SIZE_MULTIPLE = 64, 1024, 16
 """Bucket sides are multiples of 16: the VAE halves three times and the transformer patches by two."""
 
+STRIP_RATIO = 3.0
+"""Of a picture's sides: beyond it, a film shows so little that its member is told."""
 SHOWN_CHARS = 24
 """Of a refused value: enough to recognise it."""
 
@@ -56,6 +60,7 @@ class Options:
     size: int
     form: str
     spoiler: bool
+    letterbox: bool
     notes: tuple[str, ...]
     """What looks like an option and was not understood: sentences."""
 
@@ -110,8 +115,27 @@ def read_options(incoming: Incoming, rules: Rules, draw: random.Random) -> Optio
         size=read_size(incoming.size, rules.size, words),
         form=_given(incoming.form) or wish.form or "",
         spoiler=incoming.spoiler or wish.spoiler,
+        letterbox=incoming.letterbox or wish.letterbox,
         notes=unread_notes(wish, words) + model_notes(wish.prompt, duration_ms, rules.model, words),
     )
+
+
+def picture_notes(pictures: Pictures, options: Options, words: Table) -> tuple[str, ...]:
+    """What of the pictures will not be seen as it was sent: sentences."""
+    notes: list[str] = []
+    for picture in (pictures.start, pictures.end):
+        if picture is None:
+            continue
+        if picture.animated:
+            notes.append(words.first_frame)
+        height, width = bucket(picture.height, picture.width, options.size)
+        seen = (width / height) / picture.ratio
+        sentence = words.cropped_width if seen < 1 else words.cropped_height
+        if options.letterbox:
+            notes.append(words.letterboxed)
+        elif max(picture.ratio, 1 / picture.ratio) > STRIP_RATIO:
+            notes.append(sentence.format(percent=max(1, round(100 * min(seen, 1 / seen)))))
+    return tuple(dict.fromkeys(notes))
 
 
 def read_changes(text: str, rules: Rules, draw: random.Random, words: Table, *, seconds: str | None = None) -> Changes:

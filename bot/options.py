@@ -52,6 +52,7 @@ class Wish:
     form: str | None = None
     """"gif" or "mp4"."""
     spoiler: bool = False
+    letterbox: bool = False
     unread: tuple[str, ...] = ()
     """What looks like an option and was left in the prompt, as typed."""
 
@@ -134,6 +135,8 @@ class _Reader:
         value = value.strip(_CLOSING)
         if dashes and not sign and not value and name in known.FORMS | known.COVERS_DASHED:
             return int(self._set("form", name) if name in known.FORMS else self._set("spoiler", "yes"))
+        if dashes and not sign and not value and name in known.LETTERBOX:
+            return int(self._set("letterbox", "yes"))
         key = known.KEYS.get(name, "spoiler" if name in known.COVERS_DASHED else "")
         if not key or (value and not dashes and not sign):
             if dashes == "--" and not key:
@@ -283,6 +286,11 @@ class _Reader:
         """ "gif", "spoiler" at the end."""
         first = end - 1
         word, before = self._core(first), self._core(first - 1)
+        if word in known.LETTERBOX:
+            # "the fox, letterbox", but "the cat sits on a red letterbox"
+            apart = first == self._start or self._tokens[first - 1].raw.endswith(",")
+            thing = known.DETERMINERS & {before, self._core(first - 2)}
+            return first if (apart or not thing) and self._set("letterbox", "yes") else None
         if word in known.COVERS:
             return first if before not in known.COVER_OBJECTS and self._set("spoiler", "yes") else None
         if word not in known.FORMS:
@@ -315,7 +323,8 @@ class _Reader:
 
     def _ends_option(self, place: int) -> bool:
         """Whether an option without a length stands right before."""
-        return self._core(place - 2) in known.KEYS or self._core(place - 1) in known.FORMS | known.COVERS
+        alone = known.FORMS | known.COVERS | known.LETTERBOX
+        return self._core(place - 2) in known.KEYS or self._core(place - 1) in alone
 
     def _length_at(self, place: int) -> _Length | None:
         core = self._core(place)
@@ -365,6 +374,8 @@ class _Reader:
                 wish.form = value
             case "spoiler" if not wish.spoiler and value in known.YES:
                 wish.spoiler = True
+            case "letterbox" if not wish.letterbox:
+                wish.letterbox = True
             case _:
                 return False
         return True

@@ -6,10 +6,10 @@ Source: FramePack (Zhang and Agrawala 2025, arXiv 2504.12626) and its published 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from storage.buckets import bucket
 from storage.jobs import LATENT_WINDOW, Schedule, section_count
 
 TEMPORAL_RATIO = 4
@@ -21,12 +21,6 @@ PATCH = 2
 CONTEXT_1X, CONTEXT_2X, CONTEXT_4X = 1, 2, 16
 CONTEXT = CONTEXT_1X + CONTEXT_2X + CONTEXT_4X
 """Latents of history that a section sees, nearest first: one as it is, two at half, sixteen at a quarter."""
-
-_BUCKETS_640 = (
-    (416, 960), (448, 864), (480, 832), (512, 768), (544, 704), (576, 672), (608, 640),
-    (640, 608), (672, 576), (704, 544), (768, 512), (832, 480), (864, 448), (960, 416),
-)  # fmt: skip
-"""(height, width); the order decides between buckets that fit equally well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,26 +153,6 @@ def plan_film(
     """The plan of a film of this length from a picture of these sides, in the bucket class `size`."""
     height, width = bucket(picture_height, picture_width, size)
     return Plan(sections=section_count(duration_ms), schedule=schedule, steps=steps, height=height, width=width)
-
-
-def bucket(picture_height: int, picture_width: int, size: int = 640) -> tuple[int, int]:
-    """Height and width of the bucket nearest in shape to a picture, for a film of about size² pixels.
-
-    Nearest is the least |h·bw − w·bh|; the last of equals wins, as in the published program.
-    """
-
-    def distance(sides: tuple[int, int]) -> int:
-        return abs(picture_height * sides[1] - picture_width * sides[0])
-
-    return min(reversed(list(_buckets(size))), key=distance)
-
-
-def _buckets(size: int) -> Iterator[tuple[int, int]]:
-    def scaled(side: int) -> int:
-        grid = SPATIAL_RATIO * PATCH
-        return max(1, round(side * size / (640 * grid))) * grid
-
-    return ((scaled(height), scaled(width)) for height, width in _BUCKETS_640)
 
 
 def _split(*sizes: int) -> list[tuple[int, ...]]:

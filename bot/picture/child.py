@@ -17,7 +17,7 @@ from typing import BinaryIO
 from bot.child import give_way
 from bot.picture import wire
 from bot.picture.decode import read_picture
-from bot.picture.value import PictureLimits
+from bot.picture.value import FACTS, Canvas, PictureLimits
 from storage.errors import RequestRejected
 
 
@@ -37,11 +37,11 @@ def main(memory_bytes: str) -> int:
 
 def _answer(head: wire.Head, data: bytes) -> tuple[wire.Head, bytes]:
     try:
-        picture = read_picture(data, PictureLimits(**head["limits"]), head["field"])
+        canvas = None if head["canvas"] is None else Canvas(**head["canvas"])
+        picture = read_picture(data, PictureLimits(**head["limits"]), head["field"], canvas=canvas)
     except RequestRejected as exc:
         return {"rejected": {"sentence": str(exc), "rule": exc.rule, "figures": dict(exc.figures)}}, b""
-    facts = {"width": picture.width, "height": picture.height, "animated": picture.animated}
-    return {"picture": facts}, picture.png
+    return {"picture": {name: getattr(picture, name) for name in FACTS}}, picture.png
 
 
 def _own_pipes() -> tuple[BinaryIO, BinaryIO]:

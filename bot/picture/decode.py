@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 
-from PIL import Image, ImageCms, ImageStat
+from PIL import Image, ImageCms, ImageOps, ImageStat
 
 from bot.picture.formats import ACCEPTED, PictureFormat, jpeg_is_rare, jpeg_takes_forever, sniff
 from bot.picture.frames import Frame, frames_of
 from bot.picture.grey import ToBytes, grey_to_bytes
 from bot.picture.movie import UnknownCodec, WithSound
-from bot.picture.value import Picture, PictureLimits, check_weight, damaged, too_costly
+from bot.picture.value import Canvas, Picture, PictureLimits, check_weight, damaged, too_costly
+from storage.buckets import bucket
 from storage.errors import RequestRejected, Rule
 
 _UPRIGHT = {
@@ -25,6 +26,8 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_LYING = (5, 6, 7, 8)
+"""Orientations whose width is the upright picture's height."""
 _BAND_PIXELS = 1_000_000
 _WHITE = (255, 255, 255)
 _DUSK = (40, 44, 52)
@@ -37,7 +40,9 @@ _UNKNOWN_TO_DECODERS = (
 )  # fmt: skip
 
 
-def read_picture(data: bytes, limits: PictureLimits, field: str = "picture") -> Picture:
+def read_picture(
+    data: bytes, limits: PictureLimits, field: str = "picture", *, canvas: Canvas | None = None
+) -> Picture:
     """Any bytes give a Picture or RequestRejected(field=field), never another exception.
 
     For a process of its own (`child`): takes up to seconds of CPU, more for hostile bytes. Sides are checked in the
@@ -51,7 +56,7 @@ def read_picture(data: bytes, limits: PictureLimits, field: str = "picture") -> 
         if kind is PictureFormat.JPEG and jpeg_takes_forever(data):
             sentence = "The JPEG is built of far too many layers; please save it anew."
             raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_LAYERS)
-        return _read(kind, data, limits, field)
+        return _read(kind, data, limits, field, canvas)
     except RequestRejected:
         raise
     # Decoders meet hostile bytes here, and Pillow raises whatever its parsers trip over: OSError, SyntaxError,
@@ -108,22 +113,25 @@ def _check_sides(width: int, height: int, limits: PictureLimits, field: str) -> 
         raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_LARGE, figures=figures)
 
 
-def _read(kind: PictureFormat, data: bytes, limits: PictureLimits, field: str) -> Picture:
+def _read(kind: PictureFormat, data: bytes, limits: PictureLimits, field: str, canvas: Canvas | None) -> Picture:
     check_sides = partial(_check_sides, limits=limits, field=field)
     for frame in frames_of(kind, data, check_sides, side_wanted=2 * limits.side_kept_max):
         shows = _Transparency.of(frame.image)
         if kind is PictureFormat.BMP and shows.nothing:
             # Writers that know no transparency leave its byte zero.
-            return _finished(replace(frame, image=frame.image.convert("RGB")), None, limits)
+            return _finished(replace(frame, image=frame.image.convert("RGB")), None, limits, canvas)
         if not shows.nothing:
-            return _finished(frame, shows.paper, limits)
+            return _finished(frame, shows.paper, limits, canvas)
     sentence = "The picture is completely transparent: there is nothing to animate."
     raise RequestRejected(sentence, field=field, rule=Rule.PICTURE_INVISIBLE)
 
 
-def _finished(frame: Frame, paper: tuple[int, int, int] | None, limits: PictureLimits) -> Picture:
+def _finished(
+    frame: Frame, paper: tuple[int, int, int] | None, limits: PictureLimits, canvas: Canvas | None
+) -> Picture:
     image = frame.image
-    sides, kept = _sides_kept(image.size, limits)
+    ratio = image.width / image.height
+    sides, kept = _sides_kept(image.size, limits, whole=canvas is not None)
     # Whole factors first, the rest by LANCZOS: from at least 1.5 times the sides nobody sees the difference.
     factor = max(1, int(min(image.width / sides[0], image.height / sides[1]) / 1.5))
     small = _in_srgb(frame, paper=paper, factor=factor)
@@ -134,19 +142,35 @@ def _finished(frame: Frame, paper: tuple[int, int, int] | None, limits: PictureL
         fitted = fitted.crop((left, top, left + kept[0], top + kept[1]))
     if frame.orientation in _UPRIGHT:
         fitted = fitted.transpose(_UPRIGHT[frame.orientation])
+        ratio = 1 / ratio if frame.orientation in _LYING else ratio
+    if canvas is not None:
+        fitted = _letterboxed(fitted, canvas)
     fitted.info.clear()
     out = BytesIO()
     fitted.save(out, "PNG", compress_level=_PNG_LEVEL)
-    return Picture(png=out.getvalue(), width=fitted.width, height=fitted.height, animated=frame.animated)
+    return Picture(png=out.getvalue(), width=fitted.width, height=fitted.height, animated=frame.animated, ratio=ratio)
 
 
-def _sides_kept(size: tuple[int, int], limits: PictureLimits) -> tuple[tuple[int, int], tuple[int, int]]:
+def _letterboxed(image: Image.Image, canvas: Canvas) -> Image.Image:
+    """All of it in the shape of a film, between black bars."""
+    height, width = canvas.height, canvas.width
+    if not width or not height:
+        height, width = bucket(image.height, image.width, canvas.size)
+    bars = Image.new("RGB", (width, height))
+    fitted = ImageOps.contain(image, bars.size, Image.Resampling.LANCZOS)
+    bars.paste(fitted, ((width - fitted.width) // 2, (height - fitted.height) // 2))
+    return bars
+
+
+def _sides_kept(
+    size: tuple[int, int], limits: PictureLimits, *, whole: bool
+) -> tuple[tuple[int, int], tuple[int, int]]:
     """Sides to scale to, and the middle of them to keep.
 
-    A strip so long that its short side would fall below `side_min` keeps that side and loses its ends:
-    films are cropped to their middle anyway.
+    A strip so long that its short side would fall below `side_min` keeps that side and loses its ends, unless it is
+    to be seen whole: films are cropped to their middle anyway.
     """
-    scale = min(1.0, max(limits.side_kept_max / max(size), limits.side_min / min(size)))
+    scale = min(1.0, max(limits.side_kept_max / max(size), 0 if whole else limits.side_min / min(size)))
     width, height = (max(1, round(side * scale)) for side in size)
     return (width, height), (min(width, limits.side_kept_max), min(height, limits.side_kept_max))
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import subprocess
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +15,7 @@ import psutil
 from bot.child import end_child, start_child
 from bot.picture import wire
 from bot.picture.formats import PictureFormat, sniff
-from bot.picture.value import Picture, PictureLimits, Pictures, check_weight, damaged, too_costly
+from bot.picture.value import Canvas, Picture, PictureLimits, Pictures, check_weight, damaged, too_costly
 from bot.turns import Turns
 from storage.errors import QueueFull, RequestRejected, Rule
 from storage.settings import IntakeSettings
@@ -62,40 +62,54 @@ class Readers:
             await process.end()
         self._idle.clear()
 
-    async def read(self, start: bytes, end: bytes | None = None, *, whose: str) -> Pictures:
+    async def read(
+        self, start: bytes, end: bytes | None = None, *, whose: str, letterbox: int | None = None
+    ) -> Pictures:
         """The pictures of one request. One member's are decoded one after another, and members take turns.
 
-        whose: the member's name for turns.  Raises RequestRejected, about "picture" or "end_picture", and QueueFull
+        whose: the member's name for turns.  letterbox: where they are to be seen whole, the film's bucket class; both
+        lie on the same canvas then.  Raises RequestRejected, about "picture" or "end_picture", and QueueFull
         where no process can be started.
         """
         async with self._turns.turn(whose):
-            first = await self._picture(start, "picture")
+            canvas = None if letterbox is None else Canvas(size=letterbox)
+            first = await self._picture(start, "picture", canvas)
             if end is None:
                 return Pictures(start=first, end=None)
             try:
-                return Pictures(start=first, end=await self._picture(end, "end_picture"))
+                if canvas is not None:
+                    canvas = replace(canvas, width=first.width, height=first.height)
+                return Pictures(start=first, end=await self._picture(end, "end_picture", canvas))
             except RequestRejected as exc:
                 sentence = f"The end picture cannot be used. {exc}"
                 raise RequestRejected(sentence, field="end_picture", rule=exc.rule, figures=exc.figures) from exc
 
-    async def _picture(self, data: bytes, field: str) -> Picture:
+    async def _picture(self, data: bytes, field: str, canvas: Canvas | None) -> Picture:
         check_weight(data, self._limits, field)
         try:
-            return await self._decoded(data, field)
+            return await self._decoded(data, field, canvas)
         except wire.WireBroken:
             # Not always the picture's fault: somebody may have killed an idle process.
             log.warning("a picture's process died; once more in a fresh one", extra={"bytes": len(data)})
         try:
-            return await self._decoded(data, field)
+            return await self._decoded(data, field, canvas)
         except wire.WireBroken as exc:
             kind = sniff(data)
             raise damaged(kind.value if isinstance(kind, PictureFormat) else "uploaded", field) from exc
 
-    async def _decoded(self, data: bytes, field: str) -> Picture:
+    async def _decoded(self, data: bytes, field: str, canvas: Canvas | None) -> Picture:
         """Raises WireBroken where the process dies over it."""
         process = self._idle.pop() if self._idle else await self._started()
         try:
-            picture = await process.decode(data, self._limits, field, seconds_max=self._seconds_max)
+            head = {
+                "limits": asdict(self._limits),
+                "field": field,
+                "canvas": None if canvas is None else asdict(canvas),
+                "seconds": WALL_FACTOR * self._seconds_max,
+            }
+            body_bytes_max = 4 * self._limits.side_kept_max**2 + 65_536
+            answered, png = await process.decode(head, data, body_bytes_max, seconds_max=self._seconds_max)
+            picture = _picture_of(answered, png, field)
         except RequestRejected:
             await self._put_back(process)
             raise
@@ -148,25 +162,24 @@ class _Process:
     def usable(self) -> bool:
         return not self._killed and self._child.returncode is None and self._reads < READS_MAX
 
-    async def decode(self, data: bytes, limits: PictureLimits, field: str, *, seconds_max: float) -> Picture:
-        """Raises RequestRejected, WireBroken where the process dies over it."""
+    async def decode(
+        self, head: wire.Head, data: bytes, body_bytes_max: int, *, seconds_max: float
+    ) -> tuple[wire.Head, bytes]:
+        """What it answers. Raises RequestRejected where it takes too much, WireBroken where it dies over it."""
         self._reads += 1
-        wall_s = WALL_FACTOR * seconds_max
-        head = {"limits": asdict(limits), "field": field, "seconds": wall_s}
-        answer = asyncio.ensure_future(self._exchange(head, data, body_bytes_max=4 * limits.side_kept_max**2 + 65_536))
+        answer = asyncio.ensure_future(self._exchange(head, data, body_bytes_max=body_bytes_max))
         loop = asyncio.get_running_loop()
         began_s, spent_s = loop.time(), self._cpu_s()
         try:
             while not (await asyncio.wait((answer,), timeout=LOOK_S))[0]:
-                late = self._cpu_s() - spent_s > seconds_max or loop.time() - began_s > wall_s
+                late = self._cpu_s() - spent_s > seconds_max or loop.time() - began_s > head["seconds"]
                 if late or self._memory_bytes() > self._memory_bytes_max:
                     self._killed = True
-                    raise too_costly(field)
-            answered, png = answer.result()
+                    raise too_costly(head["field"])
+            return answer.result()
         finally:
             answer.cancel()
             await asyncio.gather(answer, return_exceptions=True)
-        return _picture_of(answered, png, field)
 
     async def end(self) -> None:
         await end_child(self._child)
@@ -198,7 +211,11 @@ def _picture_of(answered: wire.Head, png: bytes, field: str) -> Picture:
             )
         facts = answered["picture"]
         return Picture(
-            png=png, width=int(facts["width"]), height=int(facts["height"]), animated=bool(facts["animated"])
+            png=png,
+            width=int(facts["width"]),
+            height=int(facts["height"]),
+            animated=bool(facts["animated"]),
+            ratio=float(facts["ratio"]),
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise wire.WireBroken from exc

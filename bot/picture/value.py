@@ -17,6 +17,12 @@ class Picture:
     height: int
     animated: bool
     """Its upload has more frames than this one, and the member should know."""
+    ratio: float
+    """Width over height of the whole upload, upright."""
+
+
+FACTS = ("width", "height", "animated", "ratio")
+"""Of a picture, what is said beside its bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +31,17 @@ class Pictures:
 
     start: Picture
     end: Picture | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """What a picture is put on whole, between bars, instead of being cropped to a film's shape."""
+
+    size: int
+    """Of the film, as its bucket class."""
+    width: int = 0
+    """Where it is given already, by a film's first picture; 0 for the bucket nearest in shape."""
+    height: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,11 @@ TABLE = Table(
     "{count} characters before the end.",
     credit="From a film that {name} asked for.",
     first_frame="The picture is animated; the film starts from its first frame.",
+    cropped_width="The picture is very wide: the film shows the middle {percent} % of its width. To see all of it, "
+    "between black bars, ask again with the word “letterbox” at the end.",
+    cropped_height="The picture is very tall: the film shows the middle {percent} % of its height. To see all of it, "
+    "between black bars, ask again with the word “letterbox” at the end.",
+    letterboxed="Letterbox: the film shows the whole picture, between black bars.",
     reduced_quality="Sent in a lower quality: the film was too large for this chat.",
     reduced_sides="Sent smaller, {width}x{height}: the film was too large for this chat.",
     reduced_to_gif="Sent as a GIF alone: the film was too large for this chat.",

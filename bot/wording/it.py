@@ -53,6 +53,11 @@ TABLE = Table(
     "{count} caratteri prima della fine.",
     credit="Da un filmato chiesto da {name}.",
     first_frame="L'immagine è animata; il filmato parte dal suo primo fotogramma.",
+    cropped_width="L'immagine è molto larga: il filmato ne mostra il {percent} % centrale della larghezza. Per vederla "
+    "tutta, fra bande nere, chiedilo di nuovo con la parola «letterbox» alla fine.",
+    cropped_height="L'immagine è molto alta: il filmato ne mostra il {percent} % centrale dell'altezza. Per vederla "
+    "tutta, fra bande nere, chiedilo di nuovo con la parola «letterbox» alla fine.",
+    letterboxed="Letterbox: il filmato mostra tutta l'immagine, fra bande nere.",
     reduced_quality="Inviato in qualità ridotta: il filmato era troppo grande per questa chat.",
     reduced_sides="Inviato più piccolo, {width}x{height}: il filmato era troppo grande per questa chat.",
     reduced_to_gif="Inviato solo come GIF: il filmato era troppo grande per questa chat.",

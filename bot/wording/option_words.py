@@ -32,6 +32,7 @@ KEYS: Mapping[str, str] = {
 FORMS = frozenset({"gif", "mp4"})
 COVERS = frozenset({"spoiler"})
 COVERS_DASHED = frozenset({"spoiler", "cover", "covered", "coperto"})
+LETTERBOX = frozenset({"letterbox", "letterboxed"})
 YES = frozenset({"yes", "true", "on", "1", "si", "sì"})
 
 UNITS = frozenset({"s", "sec", "secs", "second", "seconds", "secondo", "secondi"})

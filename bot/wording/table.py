@@ -86,6 +86,11 @@ class Table:
     """{name}: appended to a film that comes from somebody else's."""
     first_frame: str
     """Of an animated upload the film starts from its first frame."""
+    cropped_width: str
+    """{percent}: of a wide picture's width that the film shows."""
+    cropped_height: str
+    """{percent}"""
+    letterboxed: str
     reduced_quality: str
     """What was given up so that a film can be sent: only its quality."""
     reduced_sides: str

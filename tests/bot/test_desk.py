@@ -90,6 +90,36 @@ async def test_what_intake_left_out_of_a_picture_is_told(room: Bench) -> None:
     assert "first frame" in note
 
 
+async def test_of_a_long_strip_is_told_how_much_will_be_seen(room: Bench) -> None:
+    desk = desk_of(room)
+    [note] = (await desk.submit(wish(picture=strip(4000, 200), size="640"))).notes
+    assert "the middle 12 % of its width" in note
+    [note] = (await desk.submit(wish(idem="test:2", picture=strip(100, 2000), size="640"))).notes
+    assert "the middle 12 % of its height" in note
+    assert (await desk.submit(wish(idem="test:3", picture=strip(600, 200)))).notes == ()
+    italian = replace(MIA, locale="it")
+    [note] = (await desk.submit(wish(idem="test:4", member=italian, picture=strip(4000, 200), size="640"))).notes
+    assert "12 % centrale della larghezza" in note
+
+
+@pytest.mark.parametrize("changes", [{"prompt": "the fox turns, letterbox"}, {"letterbox": True}])
+async def test_a_letterboxed_strip_is_kept_whole(room: Bench, changes: dict[str, object]) -> None:
+    accepted = await desk_of(room).submit(wish(picture=strip(4000, 200), end_picture=png(), size="640", **changes))
+    params = accepted.status.params
+    assert params.prompt == "the fox turns"
+    assert ["Letterbox" in note for note in accepted.notes] == [True]
+    assert params.end_picture is not None
+    for blob in (params.picture, params.end_picture):
+        with Image.open(room.media.path(blob)) as kept:
+            assert kept.size == (960, 416)
+
+
+def strip(width: int, height: int) -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (width, height), (40, 90, 160)).save(out, "PNG")
+    return out.getvalue()
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -86,6 +86,14 @@ ENGLISH = {
     "the fox sleeps 2 minutes": w("the fox sleeps 2 minutes", None, "2 minutes"),
     "one second later it rains": w("one second later it rains"),
     "5s 6s the fox": w("6s the fox", "5"),
+    # letterbox
+    "the fox runs letterbox": w("the fox runs", letterbox=True),
+    "the fox, letterbox": w("the fox", letterbox=True),
+    "letterbox": w(letterbox=True),
+    "the fox runs 5s letterbox seed 7": w("the fox runs", "5", seed="7", letterbox=True),
+    "--letterbox the fox": w("the fox", letterbox=True),
+    "the cat sits on a red letterbox": w("the cat sits on a red letterbox"),
+    "a letterbox opens": w("a letterbox opens"),
     # seed
     "the fox seed 7": w("the fox", seed="7"),
     "the fox runs seed=7": w("the fox runs", seed="7"),

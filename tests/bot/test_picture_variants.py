@@ -13,7 +13,8 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from bot.picture.colour import Cicp, profile_of_cicp, profile_of_gamma
 from bot.picture.decode import read_picture
-from bot.picture.value import Picture, PictureLimits
+from bot.picture.value import Canvas, Picture, PictureLimits
+from storage.buckets import bucket
 from storage.errors import RequestRejected, Rule
 
 CASES = Path(__file__).parents[1] / "data" / "pictures"
@@ -428,3 +429,39 @@ def test_what_a_jpegs_four_inks_or_three_colours_mean_is_said_by_its_adobe_mark(
     assert near(shown(saved(image, "JPEG", quality=95, subsampling=0))[0], (200, 40, 40), 6)
     kept = saved(image, "JPEG", quality=95, keep_rgb=True) if mode == "RGB" else saved(image, "JPEG", quality=95)
     assert near(shown(kept)[0], (200, 40, 40), 6)
+
+
+# -- long strips ----------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_knows_the_shape_of_its_whole_upload() -> None:
+    assert read_picture((CASES / "pano.png").read_bytes(), LIMITS).ratio == 20
+    assert read_picture(saved(Image.new("RGB", (9000, 40)), "PNG"), LIMITS).ratio == 225
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert read_picture(saved(Image.new("RGB", (400, 100)), "JPEG", exif=exif), LIMITS).ratio == 0.25
+
+
+@pytest.mark.parametrize(("width", "height"), [(2000, 100), (100, 2000), (9000, 40), (64, 64), (640, 608)])
+@pytest.mark.parametrize("size", [640, 128])
+def test_a_letterboxed_picture_is_seen_whole_in_the_shape_of_its_film(width: int, height: int, size: int) -> None:
+    ends = Image.new("RGB", (width, height), GREEN)
+    ends.paste(RED, (0, 0, width // 4, height))
+    ends.paste(BLUE, (width - width // 4, 0, width, height))
+    picture = read_picture(saved(ends, "PNG"), LIMITS, canvas=Canvas(size=size))
+
+    assert bucket(picture.height, picture.width, size) == (picture.height, picture.width)
+    pixels = pixels_of(picture)
+    row = pixels[pixels.max((1, 2)).argmax()]
+    seen = [tuple(colour.tolist()) for colour in row if colour.max() > 120]
+    assert near(seen[1], RED, 60)
+    assert near(seen[-2], BLUE, 60)
+    if width > 3 * height:
+        assert len(seen) == picture.width
+        assert pixels[0].max() == 0
+        assert pixels[-1].max() == 0
+
+
+def test_a_letterboxed_end_lies_on_the_canvas_of_its_start() -> None:
+    end = read_picture(saved(quarters(64, 96), "PNG"), LIMITS, canvas=Canvas(size=640, width=960, height=416))
+    assert (end.width, end.height) == (960, 416)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
 import psutil
@@ -18,6 +21,7 @@ import pytest
 from botkit.house import png
 from PIL import Image
 
+from bench.kit.hostile import hostile, sound_pictures
 from bot.picture import readers
 from bot.picture.readers import Readers
 from storage.errors import QueueFull, RequestRejected, Rule
@@ -237,3 +241,24 @@ def test_the_bot_itself_imports_no_decoder_to_read_pictures() -> None:
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+async def test_hostile_uploads_of_every_format_end_in_a_picture_or_a_refusal() -> None:
+    """A few hundred of what `bench/fuzz_pictures.py` sends by the ten thousand."""
+    async with Readers(IntakeSettings()) as reading:
+        ends: Counter[str] = Counter()
+        for name, data in islice(hostile(sound_pictures(), random.Random(11)), 250):
+            try:
+                assert (await reading.read(data, whose="test:1")).start.png.startswith(b"\x89PNG"), name
+                ends["picture"] += 1
+            except RequestRejected as exc:
+                ends[exc.rule] += 1
+        assert len(children()) == 1
+    assert not {Rule.PICTURE_COSTLY, Rule.PICTURES_UNREAD} & ends.keys()
+    assert min(ends["picture"], ends[Rule.PICTURE_DAMAGED]) > 20
+
+
+async def test_what_hostile_uploads_are_made_of_is_sound() -> None:
+    async with Readers(IntakeSettings()) as reading:
+        for name, data in sound_pictures().items():
+            assert (await reading.read(data, whose="test:1")).start.width >= 120, name
