@@ -144,14 +144,14 @@ CURRICULA = {
         _CPU,
         flow=(
             FlowLesson(steps=1200, batch=8, size=128, rate=4e-4, reuse=4),
-            FlowLesson(steps=700, batch=3, size=192, rate=3e-4, reuse=4, decay=0.7),
+            FlowLesson(steps=2000, batch=8, size=192, rate=2e-4, reuse=4, decay=0.7),
         ),
         # As many as have paddings of their own.
         sections=(1, 2, 2, 3, 4),
     ),
     "large": replace(
         _CPU,
-        flow=(FlowLesson(steps=700, batch=3, size=192, rate=4e-4, reuse=4, decay=0.7),),
+        flow=(FlowLesson(steps=2000, batch=8, size=192, rate=2e-4, reuse=4, decay=0.7),),
         sections=(1, 2, 2, 3, 4),
     ),
     "card": Curriculum(
