@@ -10,19 +10,43 @@ import asyncio
 import importlib
 import importlib.util
 import logging
+import re
 from collections.abc import AsyncGenerator, MutableMapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 from pydantic import SecretStr
 
-from bot.chat import Chat
+from bot.chat import Chat, ChatUnavailable
 from bot.desk import Desk
-from storage.errors import OwnerError
+from storage.errors import OwnerError, SettingsError
 from storage.settings import DISCORD_TOKEN_VARIABLE, TELEGRAM_TOKEN_VARIABLE, Settings, read_token
 
 RESTART_S_MIN, RESTART_S_MAX = 2.0, 300.0
 HEALTHY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What every token of a platform looks like."""
+
+    pattern: str
+    words: str
+
+
+SHAPES = {
+    "discord": Shape(
+        r"[\w-]+\.[\w-]+\.[\w-]+",
+        "Discord's have three parts with full stops between them, as shown at "
+        "https://discord.com/developers/applications, Bot, Reset Token",
+    ),
+    "telegram": Shape(
+        r"[0-9]+:[\w-]{20,}",
+        "Telegram's are a number, a colon and at least 20 letters and digits, as @BotFather shows under /mybots, "
+        "API Token",
+    ),
+}
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +76,10 @@ async def platforms(desk: Desk, settings: Settings, chats: MutableMapping[str, C
         builder = cast(Builder, importlib.import_module(module))
         tasks.append(asyncio.create_task(_keep_up(platform, builder, desk, settings, token, chats), name=platform))
     if not tasks:
-        log.warning("no chat platform is served; films can be asked for with `try` only")
+        log.warning(
+            "no chat platform is served; films can be asked for with `try` only",
+            extra={"set": f"{DISCORD_TOKEN_VARIABLE} or {TELEGRAM_TOKEN_VARIABLE}"},
+        )
     try:
         yield
     finally:
@@ -62,13 +89,20 @@ async def platforms(desk: Desk, settings: Settings, chats: MutableMapping[str, C
 
 
 def configured(settings: Settings) -> dict[str, SecretStr]:
-    """Tokens by platform. Raises SettingsError for a token file that cannot be read."""
+    """Tokens by platform. Raises SettingsError for a token file that cannot be read and for what can be no token."""
     wanted = (
         ("discord", settings.discord.enabled, DISCORD_TOKEN_VARIABLE, settings.discord.token_file),
         ("telegram", settings.telegram.enabled, TELEGRAM_TOKEN_VARIABLE, settings.telegram.token_file),
     )
     found = {name: read_token(name, variable, path) for name, enabled, variable, path in wanted if enabled}
-    return {name: token for name, token in found.items() if token is not None}
+    tokens = {name: token for name, token in found.items() if token is not None}
+    for name, token in tokens.items():
+        shape = SHAPES[name]
+        if re.fullmatch(shape.pattern, token.get_secret_value()) is None:
+            # What it holds instead is not repeated: it may be another secret.
+            variable = DISCORD_TOKEN_VARIABLE if name == "discord" else TELEGRAM_TOKEN_VARIABLE
+            raise SettingsError(f"{variable}, or the file that {name}.token_file names, holds no token: {shape.words}.")
+    return tokens
 
 
 async def _keep_up(
@@ -79,7 +113,7 @@ async def _keep_up(
     token: SecretStr,
     chats: MutableMapping[str, Chat],
 ) -> None:
-    wait_s = RESTART_S_MIN
+    wait_s, tries = RESTART_S_MIN, 0
     while True:
         started_s = asyncio.get_running_loop().time()
         try:
@@ -89,11 +123,17 @@ async def _keep_up(
         except OwnerError as exc:
             log.error("not served until this is mended", extra={"platform": platform, "reason": exc})
             return
+        except (ChatUnavailable, OSError) as exc:
+            # The network is away: a line when that begins, and ever more rarely while it lasts.
+            tries += 1
+            if tries & (tries - 1) == 0:
+                facts = {"platform": platform, "reason": type(exc).__name__, "tries": tries, "wait_s": wait_s}
+                log.warning("platform cannot be reached; it is tried again", extra=facts)
         except Exception:
             log.exception("platform lost; it is connected again", extra={"platform": platform, "wait_s": wait_s})
         finally:
             chats.pop(platform, None)
         if asyncio.get_running_loop().time() - started_s >= HEALTHY_S:
-            wait_s = RESTART_S_MIN
+            wait_s, tries = RESTART_S_MIN, 0
         await asyncio.sleep(wait_s)
         wait_s = min(RESTART_S_MAX, wait_s * 2)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 
 import aiohttp
 import discord
 from pydantic import SecretStr
 
+from bot.chat import ChatUnavailable
 from bot.desk import Desk
 from bot.discord.chat import DiscordChat
 from bot.discord.client import FlipbookClient
 from bot.discord.front import Front
 from bot.discord.placeholders import Placeholders
 from bot.discord.uploads import Uploads
+from bot.throttle import Throttle
 from storage.clock import Clock, SystemClock
 from storage.errors import OwnerError
 from storage.settings import DISCORD_TOKEN_VARIABLE, Settings
@@ -21,6 +25,8 @@ from storage.settings import DISCORD_TOKEN_VARIABLE, Settings
 TOKEN_REFUSED = 4004
 """The gateway's close code."""
 READY_S = 2.0
+LINES_EVERY_S = 300.0
+NETWORK_ERRORS = (OSError, aiohttp.ClientError, discord.ConnectionClosed, discord.GatewayNotFound)
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +89,8 @@ class DiscordAdapter(DiscordChat):
                 if exc.code == TOKEN_REFUSED:
                     raise _token_refused() from exc
                 raise
+            except (aiohttp.ClientError, OSError, discord.GatewayNotFound, discord.DiscordServerError) as exc:
+                raise ChatUnavailable(type(exc).__name__) from exc
 
 
 def quiet_library() -> None:
@@ -91,6 +99,31 @@ def quiet_library() -> None:
     # There is no voice here, and nothing to warn of.
     discord.VoiceClient.warn_nacl = False
     discord.VoiceClient.warn_dave = False
+    for name in ("discord.client", "discord.shard"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(it, Reconnects) for it in logger.filters):
+            logger.addFilter(Reconnects())
+
+
+class Reconnects(logging.Filter):
+    """The library's own tries to connect again: a line at first and every few minutes, not a traceback each."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._lines = Throttle[str](LINES_EVERY_S, keys_max=1, monotonic=monotonic)
+        self._tries = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if not isinstance(error, NETWORK_ERRORS):
+            return True
+        self._tries += 1
+        if not self._lines.take(""):
+            return False
+        record.msg, record.args = f"{record.getMessage()} ({type(error).__name__})", ()
+        record.exc_info, record.exc_text, record.tries = None, None, self._tries
+        self._tries = 0
+        return True
 
 
 def _token_refused() -> OwnerError:

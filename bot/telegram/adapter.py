@@ -8,9 +8,10 @@ import os
 
 import httpx
 from pydantic import SecretStr
-from telegram.error import InvalidToken
+from telegram.error import BadRequest, InvalidToken, NetworkError
 from telegram.request import HTTPXRequest
 
+from bot.chat import ChatUnavailable
 from bot.desk import Desk
 from bot.telegram.begun import Begun
 from bot.telegram.budget import Budgets
@@ -70,6 +71,11 @@ class TelegramAdapter(TelegramChat):
                 httpx.AsyncClient(proxy=telegram.proxy, timeout=CALL_S) as files,
             ):
                 await self._serve(bot, files)
+        except NetworkError as exc:
+            if isinstance(exc, BadRequest):
+                raise
+            # Without its cause: an address in it may hold the token.
+            raise ChatUnavailable("no line to Telegram") from None
         except InvalidToken:
             # Without its cause: the library's sentence holds the token.
             raise OwnerError(

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 import bot
 from bot import app, platforms
 from bot.app import House, at_work, open_house
-from bot.chat import Chat, Limits
+from bot.chat import Chat, ChatUnavailable, Limits
 from bot.desk import Desk
 from bot.supervisor import Patience
 from storage.clock import SystemClock
@@ -32,7 +32,7 @@ class Adapter(recording.RecordingChat):
 RUNS = []
 
 def build(desk, settings, token):
-    assert token.get_secret_value() == "secret"
+    assert "secret" in token.get_secret_value()
     return Adapter(platform=__name__.rpartition(".")[2])
 """
 
@@ -49,8 +49,8 @@ def adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[
         (folder / "__init__.py").write_text(ADAPTER)
         monkeypatch.delitem(sys.modules, f"bot.{name}", raising=False)
     monkeypatch.setattr(bot, "__path__", [str(tmp_path / "adapters"), *bot.__path__])
-    monkeypatch.setenv("FLIPBOOK_DISCORD_TOKEN", "secret")
-    monkeypatch.setenv("FLIPBOOK_TELEGRAM_TOKEN", "secret")
+    monkeypatch.setenv("FLIPBOOK_DISCORD_TOKEN", "MTA.x.secret")
+    monkeypatch.setenv("FLIPBOOK_TELEGRAM_TOKEN", "7:secret-secret-secret-secret")
     monkeypatch.setattr(platforms, "RESTART_S_MIN", 0.01)
     importlib.invalidate_caches()
     return {name: importlib.import_module(f"bot.{name}").RUNS for name in ("discord", "telegram")}
@@ -91,7 +91,12 @@ async def test_a_platform_that_fails_comes_back_while_the_other_serves_on(
                 await up.wait()
             assert set(chats) == {"discord", "telegram"}
         assert chats == {}
-    assert "handshake refused" in caplog.text
+    lost = [record for record in caplog.records if "cannot be reached" in record.message]
+    assert [(record.__dict__["reason"], record.__dict__["tries"]) for record in lost] == [
+        ("ConnectionError", 1),
+        ("ConnectionError", 2),
+    ]
+    assert all(record.exc_info is None for record in lost)
     assert "secret" not in caplog.text
 
 
@@ -122,17 +127,68 @@ async def test_a_platform_its_owner_must_mend_is_said_and_left_down(
 
 
 def test_a_platform_without_token_or_switched_off_is_not_configured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLIPBOOK_DISCORD_TOKEN", "one")
+    monkeypatch.setenv("FLIPBOOK_DISCORD_TOKEN", "a.b.one")
     monkeypatch.delenv("FLIPBOOK_TELEGRAM_TOKEN", raising=False)
-    assert platforms.configured(Settings()) == {"discord": SecretStr("one")}
+    assert platforms.configured(Settings()) == {"discord": SecretStr("a.b.one")}
     off = Settings(discord=DiscordSettings(enabled=False), telegram=TelegramSettings(enabled=False))
     assert platforms.configured(off) == {}
+
+
+async def test_no_network_is_a_line_now_and_then(
+    adapters: dict[str, list[object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(platforms, "RESTART_S_MAX", 0.01)
+    lives, enough = [0], asyncio.Event()
+
+    async def no_line(_adapter: RecordingChat) -> None:
+        lives[0] += 1
+        if lives[0] > 40:
+            enough.set()
+        raise ChatUnavailable("no line")
+
+    async def serves(_adapter: RecordingChat) -> None:
+        await asyncio.Event().wait()
+
+    adapters["discord"].append(no_line)
+    adapters["telegram"].append(serves)
+    async with (
+        open_house(settings_on(tmp_path / "data"), SystemClock()) as house,
+        platforms.platforms(house.desk, house.settings, {}),
+        asyncio.timeout(20),
+    ):
+        await enough.wait()
+    told = [record.__dict__["tries"] for record in caplog.records if "cannot be reached" in record.message]
+    assert told == [1, 2, 4, 8, 16, 32]
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("variable", "token"),
+    [
+        ("FLIPBOOK_DISCORD_TOKEN", "hunter2"),
+        ("FLIPBOOK_DISCORD_TOKEN", "Bot MTA.x.hunter2"),
+        ("FLIPBOOK_DISCORD_TOKEN", "MTA.x."),
+        ("FLIPBOOK_DISCORD_TOKEN", "7:hunter2hunter2hunter2hunter2"),
+        ("FLIPBOOK_TELEGRAM_TOKEN", "hunter2"),
+        ("FLIPBOOK_TELEGRAM_TOKEN", "7:hunter2"),
+        ("FLIPBOOK_TELEGRAM_TOKEN", "MTA.x.hunter2"),
+    ],
+)
+def test_what_can_be_no_token_is_refused_without_a_call_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, variable: str, token: str
+) -> None:
+    for name in ("FLIPBOOK_DISCORD_TOKEN", "FLIPBOOK_TELEGRAM_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, token)
+    with pytest.raises(SettingsError, match=variable) as refused:
+        platforms.configured(Settings())
+    assert "hunter2" not in str(refused.value)
 
 
 async def test_a_token_for_a_platform_this_version_lacks_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("FLIPBOOK_DISCORD_TOKEN", "secret")
+    monkeypatch.setenv("FLIPBOOK_DISCORD_TOKEN", "MTA.x.secret")
     monkeypatch.setattr(platforms.importlib.util, "find_spec", lambda _name: None)
     async with (
         open_house(settings_on(tmp_path / "data"), SystemClock()) as house,

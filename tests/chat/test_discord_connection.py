@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from chatkit.discord import Discord
 from discordkit.site import PROMPT, Site, bot, fox, ready, settings_for, site
 from pydantic import SecretStr
 
-from bot.discord.adapter import DiscordAdapter
+from bot.discord.adapter import DiscordAdapter, Reconnects
 from storage.errors import OwnerError
 
 
@@ -173,3 +174,27 @@ async def test_a_dead_platform_beside_a_living_one(tmp_path: Path, kit: Discord)
         kit.world.problems.take()
         await here.asked()
         await here.drawn()
+
+
+def test_the_librarys_tries_to_connect_again_are_a_line_now_and_then() -> None:
+    now = [0.0]
+    lines = Reconnects(lambda: now[0])
+
+    def told() -> logging.LogRecord | None:
+        try:
+            raise ConnectionResetError("by the other side")
+        except ConnectionResetError:
+            record = logging.LogRecord("discord.client", logging.ERROR, "", 1, "again in %.1fs", (2.0,), sys.exc_info())
+        return record if lines.filter(record) else None
+
+    first = told()
+    assert first is not None
+    assert (first.getMessage(), first.exc_info) == ("again in 2.0s (ConnectionResetError)", None)
+    assert [told() for _ in range(30)] == [None] * 30
+    now[0] = 300.0
+    later = told()
+    assert later is not None
+    assert later.__dict__["tries"] == 31
+    mistake = logging.LogRecord("discord.client", logging.ERROR, "", 1, "a mistake", (), (KeyError, KeyError(), None))
+    assert lines.filter(mistake)
+    assert mistake.exc_info
