@@ -100,7 +100,7 @@ async def test_discord_that_cannot_be_reached_takes_nothing_from_telegram(tmp_pa
     async with program(tmp_path / "host", discord_token="MTA.dead.token", more=nowhere) as bot:
         scene = Scene(bot)
         await bot.start()
-        await bot.says("platform lost; it is connected again")
+        await bot.says("platform cannot be reached")
         scene.ask()
         await scene.at_rest()
         assert bot.discord_token not in bot.log()
@@ -111,7 +111,7 @@ async def test_telegram_that_is_away_when_the_bot_starts_is_waited_for(scene: Sc
     scene.kit.faults.add(faults.bad_gateway("getMe"))
     scene.ask()
     await scene.bot.start()
-    await scene.bot.says("platform lost; it is connected again")
+    await scene.bot.says("platform cannot be reached")
     await scene.at_rest()
 
 
