@@ -16,9 +16,10 @@ from bot.desk import Desk
 from bot.telegram.begun import Begun
 from bot.telegram.budget import Budgets
 from bot.telegram.chat import REFRESH_S, TelegramChat
-from bot.telegram.front import Front
+from bot.telegram.front import Front, ref
 from bot.telegram.inbox import Inbox
 from bot.telegram.menus import set_menus
+from bot.telegram.orphans import Orphans
 from bot.telegram.polling import ASK_S, Pauses, PollingBot, poll, say_goodbye
 from bot.telegram.rates import Limiter
 from bot.telegram.rights import Standing
@@ -59,7 +60,8 @@ class TelegramAdapter(TelegramChat):
         self._token = token
         self._pauses = pauses or Pauses()
         # Outlives a connection: what was sent a moment ago counts, whoever sent it.
-        self._limiter = Limiter(budgets)
+        self._orphans = Orphans()
+        self._limiter = Limiter(budgets, self._orphans)
         tame_library()
 
     async def run(self) -> None:
@@ -96,11 +98,15 @@ class TelegramAdapter(TelegramChat):
             standing=Standing(bot),
             settings=settings,
             clock=self._clock,
+            orphans=self._orphans,
         )
         begun = Begun(settings.data.folder)
         await begun.recall()
         inbox = Inbox(Updates(front), begun)
-        menus = asyncio.create_task(set_menus(bot), name="menus")
+        errands = (
+            asyncio.create_task(set_menus(bot), name="menus"),
+            asyncio.create_task(self._orphans.run(bot, self._is_known), name="orphans"),
+        )
         self.connect(bot)
         polling = settings.telegram.webhook_url is None
         log.info("connected", extra={"bot": bot.username})
@@ -110,13 +116,17 @@ class TelegramAdapter(TelegramChat):
             else:
                 await listen(bot, inbox, settings.telegram)
         finally:
-            menus.cancel()
+            for errand in errands:
+                errand.cancel()
             await inbox.close(FINISH_S)
             await front.later.close()
             if polling:
                 await say_goodbye(bot, inbox)
             self.connect(None)
-            await asyncio.gather(menus, return_exceptions=True)
+            await asyncio.gather(*errands, return_exceptions=True)
+
+    async def _is_known(self, chat_id: int, number: int) -> bool:
+        return await self._desk.request_of(ref(chat_id, number)) is not None
 
 
 def make_bot(telegram: TelegramSettings, token: SecretStr, limiter: Limiter) -> PollingBot:

@@ -38,6 +38,8 @@ REFRESH_S = 15.0
 """Between edits that later ones cover: four a minute in a chat."""
 NOT_CONNECTED_S = 2.0
 MOVED_S = 1.0
+REFUSALS_BELIEVED, REFUSALS_KEPT = 3, 1_000
+"""Of one message that may not be deleted; of messages that were refused once."""
 NOWHERE = "0"
 """No message has this number."""
 
@@ -54,6 +56,7 @@ class TelegramChat:
         self._bot: ExtBot[Priority] | None = None
         self._memory = Memory()
         self._doubts = Doubts()
+        self._refusals: dict[MessageRef, int] = {}
 
     @property
     def platform(self) -> str:
@@ -104,6 +107,9 @@ class TelegramChat:
                     await edit_media(bot, ref, media, markup, priority)
                     plain = False
             except BadRequest as exc:
+                if says(exc, errors.NOT_EDITABLE):
+                    # Another one takes its place, and two must not stand.
+                    await self.take_away(ref)
                 if not says(exc, errors.UNCHANGED):
                     raise
                 return
@@ -115,13 +121,22 @@ class TelegramChat:
         try:
             await self._fill(line, view)
         except MessageGone:
-            # Somebody took the line away, or the group has become another one.
+            # Somebody took the line away, the group has become another one, or Telegram lets nobody fill the line.
+            await self.take_away(line)
             line = await self._begin(place, view, nonce, slip)
             await self._fill(line, view)
         return line
 
     async def remove(self, ref: MessageRef) -> None:
-        await self.take_away(ref)
+        if await self.take_away(ref):
+            return
+        # Too old, Telegram says; but it says so of younger ones too, when something is wrong.
+        refusals = self._refusals.pop(ref, 0) + 1
+        if refusals < REFUSALS_BELIEVED:
+            if len(self._refusals) >= REFUSALS_KEPT:
+                self._refusals.clear()
+            self._refusals[ref] = refusals
+            raise ChatUnavailable("not deleted")
 
     async def take_away(self, ref: MessageRef) -> bool:
         """Remove a message; False where Telegram lets nobody do so any more, after two days: then its buttons go."""
@@ -135,13 +150,20 @@ class TelegramChat:
                 except BadRequest as exc:
                     if not says(exc, errors.TOO_OLD_TO_DELETE):
                         raise
-                    await bot.edit_message_reply_markup(
-                        int(ref.chat_id), int(ref.message_id), reply_markup=None, rate_limit_args=Priority.STATE
-                    )
+                    await self._without_buttons(bot, ref)
                     return False
         except MessageGone:
             return True
         return True
+
+    async def _without_buttons(self, bot: ExtBot[Priority], ref: MessageRef) -> None:
+        try:
+            await bot.edit_message_reply_markup(
+                int(ref.chat_id), int(ref.message_id), reply_markup=None, rate_limit_args=Priority.STATE
+            )
+        except BadRequest as exc:
+            if not says(exc, errors.UNCHANGED):
+                raise
 
     async def tell(self, member: Member, text: str) -> bool:
         if not member.user_id.isdecimal():

@@ -18,7 +18,6 @@ from telegram.error import (
 )
 
 from bot.chat import ChatUnavailable, MessageGone, PlaceClosed
-from bot.telegram.rates import seconds
 
 REFUSED_AFTER_S = 60.0
 """A refusal of the token, or of a method: asking again soon would make it worse."""
@@ -49,6 +48,7 @@ CLOSED = (
     "bot is not a member",
 )
 UNCHANGED = "message is not modified"
+NOT_EDITABLE = "message can't be edited"
 TOO_OLD_TO_DELETE = "message can't be deleted"
 NO_CAPTION = "there is no caption in the message to edit"
 NO_TEXT = "there is no text in the message to edit"
@@ -94,3 +94,9 @@ def _bad_request(error: BadRequest) -> Exception:
     if says(error, *TOO_LARGE):
         return TooLarge()
     return error
+
+
+def seconds(error: RetryAfter) -> float:
+    """The library gives a number or a span, by a setting in the environment."""
+    after = error.retry_after
+    return float(after) if isinstance(after, int | float) else after.total_seconds()

@@ -18,6 +18,7 @@ from bot.pace import Pace
 from bot.telegram.budget import Priority
 from bot.telegram.chat import TelegramChat
 from bot.telegram.later import Later
+from bot.telegram.orphans import Orphans
 from bot.telegram.repeat import surely_not_done
 from bot.telegram.rights import Standing
 from bot.telegram.text import TEXT_CHARS_MAX, Told, inert, shortened
@@ -47,6 +48,7 @@ class Front:
     standing: Standing
     settings: Settings
     clock: Clock
+    orphans: Orphans
     reposts: Pace = field(default_factory=Pace)
     later: Later = field(default_factory=Later)
 

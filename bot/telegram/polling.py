@@ -11,9 +11,9 @@ from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, Tel
 from telegram.ext import ExtBot
 
 from bot.telegram.budget import Priority
+from bot.telegram.errors import seconds
 from bot.telegram.inbox import Inbox
 from bot.telegram.parsing import NoUpdate, receive
-from bot.telegram.rates import seconds
 
 ALLOWED = ("message", "channel_post", "callback_query", "message_reaction", "my_chat_member")
 """Edited messages are not among them: a wish that is edited is not wished again. Reactions come only when asked for."""

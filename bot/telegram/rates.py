@@ -18,6 +18,8 @@ from telegram.ext import BaseRateLimiter
 
 from bot.chat import ChatUnavailable
 from bot.telegram.budget import Budgets, Ledger, Priority
+from bot.telegram.errors import seconds
+from bot.telegram.orphans import Orphans
 
 PATIENCE_S = {Priority.FINAL: 5.0, Priority.LINE: 5.0, Priority.STATE: 4.0, Priority.PREVIEW: 0.0}
 """How long a call waits for its turn here. What takes longer is the relay's to plan: others use the line meanwhile."""
@@ -31,6 +33,8 @@ COUNTED = frozenset(
     )
 )
 """Calls that show something in a chat. Questions, answers to buttons and removals are not counted."""
+
+MAKING = frozenset(name for name in COUNTED if name.startswith("send"))
 
 Answer = bool | dict[str, Any] | list[dict[str, Any]]
 
@@ -50,9 +54,16 @@ class Limiter(BaseRateLimiter[Priority]):
     Raises ChatUnavailable with `after_s` in place of a wait that is too long.
     """
 
-    def __init__(self, budgets: Budgets | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        budgets: Budgets | None = None,
+        orphans: Orphans | None = None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._ledger = Ledger(budgets or Budgets())
         self._monotonic = monotonic
+        self._orphans = orphans or Orphans()
         self._numbers = 0
         self._lines: dict[int, list[_Waiting]] = {}
 
@@ -77,7 +88,13 @@ class Limiter(BaseRateLimiter[Priority]):
         priority = Priority.STATE if rate_limit_args is None else rate_limit_args
         await self._turn(chat_id, priority)
         try:
-            return await callback(*args, **kwargs)
+            if endpoint not in MAKING:
+                return await callback(*args, **kwargs)
+            with self._orphans.making(chat_id) as call:
+                answer = await callback(*args, **kwargs)
+                if isinstance(answer, dict):
+                    call.made = answer.get("message_id")
+            return answer
         except RetryAfter as exc:
             wait_s = seconds(exc) + PAUSE_SLACK_S
             log.warning("Telegram asks for a pause", extra={"chat": chat_id, "wait_s": wait_s, "call": endpoint})
@@ -118,9 +135,3 @@ class Limiter(BaseRateLimiter[Priority]):
     def _wake(self, chat_id: int) -> None:
         for waiting in self._lines.get(chat_id, ()):
             waiting.may_go.set()
-
-
-def seconds(error: RetryAfter) -> float:
-    """The library gives a number or a span, by a setting in the environment."""
-    after = error.retry_after
-    return float(after) if isinstance(after, int | float) else after.total_seconds()

@@ -9,7 +9,7 @@ from typing import TypeVar
 import httpx
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
-from bot.telegram.rates import seconds
+from bot.telegram.errors import seconds
 
 TRIES = 3
 PAUSE_S = 0.5

@@ -59,6 +59,7 @@ class Updates:
 
     async def _message(self, message: Message) -> None:
         front = self._front
+        front.orphans.seen(message.chat.id, message.message_id)
         if message.migrate_to_chat_id is not None:
             await front.chat.moved(str(message.chat.id), str(message.migrate_to_chat_id))
             return

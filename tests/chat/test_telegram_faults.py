@@ -30,9 +30,7 @@ async def test_a_bad_gateway_on_the_way_to_the_film(here: Site, method: str, aft
     here.kit.faults.add(faults.bad_gateway(method, after_work=after_work))
     await here.drawn()
     assert films(here) == 1
-    lines = [message for message in here.cave.from_bot if not is_film(message)]
-    # Only a line whose answer was lost may be left over.
-    assert len(lines) == (method == "sendMessage" and after_work)
+    await here.kit.until(lambda: all(map(is_film, here.cave.from_bot)))
 
 
 async def test_answers_that_are_lost_for_long_leave_one_status_and_one_line_at_most(here: Site) -> None:
@@ -50,7 +48,52 @@ async def test_answers_that_are_lost_for_long_leave_one_status_and_one_line_at_m
     here.kit.faults.clear()
     await here.film()
     await here.quiet(1)
-    assert sorted(message.kind for message in here.cave.from_bot) == ["animation", "photo", "text"]
+    # Nor do these stay, once Telegram can be heard.
+    await here.kit.until(lambda: len(here.cave.from_bot) == 1)
+    assert films(here) == 1
+
+
+LOST = {
+    "500": lambda method: faults.refuse(method, 500, "Internal Server Error", after_work=True),
+    "abort": lambda method: faults.abort(method, after_work=True),
+}
+
+
+@pytest.mark.parametrize("how", LOST)
+@pytest.mark.parametrize("method", ["sendPhoto", "sendMessage"])
+async def test_what_was_done_though_nobody_heard_so_leaves_nothing_behind(here: Site, method: str, how: str) -> None:
+    """A second status, an empty line."""
+    here.kit.faults.add(LOST[how](method))
+    here.mia.says(here.cave, "talk between")
+    here.mia.sends_photo(here.cave, samples.picture(), ASK)
+    await here.says(here.cave, "Queued")
+    here.ben.says(here.cave, "more talk")
+    await here.work.draw_next()
+    film = await here.film()
+    await here.quiet(1)
+    await here.kit.until(lambda: here.cave.from_bot == [film])
+    # Nobody else's message was touched, nor the buttons of the film.
+    assert [it.text for it in here.cave.shown if not it.by_tested_bot] == ["talk between", ASK, "more talk"]
+    assert film.buttons
+
+
+@pytest.mark.parametrize("method", ["editMessageCaption", "editMessageMedia"])
+async def test_what_may_not_be_edited_gives_way_to_its_successor(here: Site, method: str) -> None:
+    here.kit.faults.add(faults.refuse(method, 400, "Bad Request: message can't be edited"))
+    await here.asked()
+    job = await here.work.start()
+    await here.says(here.cave, "Warming up")
+    await here.work.finish(job)
+    film = await here.film()
+    await here.quiet(1)
+    assert here.cave.from_bot == [film]
+
+
+async def test_a_removal_that_fails_once_is_owed_until_it_is_gone(here: Site) -> None:
+    here.kit.faults.add(faults.refuse("deleteMessage", 400, "Bad Request: message can't be deleted", times=2))
+    status = await here.asked()
+    await here.drawn()
+    assert status.deleted
 
 
 @pytest.mark.parametrize("method", ["sendPhoto", "getFile", "getUpdates", "answerCallbackQuery"])
