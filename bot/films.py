@@ -48,6 +48,8 @@ class Films:
     async def erase(self, member: Member) -> Erased:
         """Forget a person: what is open is cancelled; what they asked for, made and were called goes at once.
 
+        So does what others made of their films.
+
         Files, freed pages and older backups follow within minutes; the messages in the answer are all that is left of
         them in chats, and the relay takes those away.
         """

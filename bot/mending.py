@@ -78,6 +78,8 @@ def _of_erasure(erased: Erased, left: Sequence[Path]) -> Iterator[str]:
         yield "Nothing of this person is known here."
         return
     yield f"Erased: {_numbers(erased.requests)}. Open ones were cancelled first: {_numbers(erased.cancelled)}."
+    if erased.derived:
+        yield f"Made of these by others, and taken away too: {_numbers(erased.derived)}."
     if erased.messages:
         yield "A bot that runs takes these messages away from chats:"
     for ref in erased.messages:

@@ -19,7 +19,7 @@ from storage.ballast import Ballast
 from storage.clock import Clock
 from storage.database import BACKUP_FOLDER, Database
 from storage.errors import DatabaseTrouble
-from storage.keeping import SCRUB_AGE_MS, scrub, sweep
+from storage.keeping import SCRUB_AGE_MS, Deleted, scrub, sweep
 from storage.media import Media
 from storage.outage import Repeats
 from storage.settings import RetentionSettings, Settings
@@ -102,6 +102,7 @@ def _chores(store: Store, database: Database, media: Media, clock: Clock, settin
         Chore("let go", trusting(partial(let_go, store, media, clock, kept)), SWEEP_S),
         # Its files are judged by an age of a minute: more than that ago they were written before the clock was set.
         Chore("scrub", trusting(partial(scrub, store, database, media, folder, clock), 2 * SCRUB_AGE_MS), SCRUB_S),
+        Chore("deleted", trusting(Deleted(store, media, clock).sweep, 2 * SCRUB_AGE_MS), Deleted.PERIOD_S),
         Chore("backup", back_up, BACKUP_CHECK_S),
     )
 

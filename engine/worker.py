@@ -221,6 +221,8 @@ class Worker:
             log.error("the disk is full: film given back", extra={**facts, "reason": exc})
             return True
         else:
+            # Putting them may have taken a while, and files that no row names are swept after half a minute.
+            await asyncio.to_thread(self._spare_film, drawing)
             await self.store.complete(claim, result)
             log.info("film finished", extra={**facts, "gpu_ms": result.gpu_ms})
         return False

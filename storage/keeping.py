@@ -19,6 +19,9 @@ SWEEP_AGE_MS = 6 * 3_600_000
 """A file is written before the row that names it, and a refused wish leaves its pictures: neither takes hours."""
 SCRUB_AGE_MS = 60_000
 """For files of erased persons, which must not wait for hours: no wish takes a minute from its files to its row."""
+DELETED_AGE_MS = 30_000
+"""For files of deleted films, which are to be gone within a minute. A film's parts are spared once more right before
+their rows are written, and a wish's pictures are written right before its row."""
 ASIDE = "aside-*"
 """Folders of databases that a restore replaced. They are the owner's to remove."""
 
@@ -30,6 +33,36 @@ async def sweep(store: Store, media: Media, clock: Clock, *, age_ms: int = SWEEP
     now_ms = clock.now_ms()
     named = await store.blobs_named()
     return await asyncio.to_thread(_sweep, media, named, now_ms - age_ms, now_ms)
+
+
+class Deleted:
+    """Files of what was deleted: gone within a minute, and nothing is searched where nothing was deleted.
+
+    It counts, and asks no clock since when: a wall clock that is set back hides no deletion.
+    """
+
+    PERIOD_S = 10
+    """Between two looks."""
+    TURNS = 1 + DELETED_AGE_MS // (1000 * PERIOD_S) + 1
+    """After each deletion: what was written right before it is too young at first."""
+
+    def __init__(self, store: Store, media: Media, clock: Clock) -> None:
+        self._store = store
+        self._media = media
+        self._clock = clock
+        self._count = -1  # at the start there may be something that an earlier process did not come to
+        self._turns_left = 0
+
+    async def sweep(self) -> None:
+        """Once in each PERIOD_S. Raises OSError and the database's errors; then it is still due."""
+        count = await self._store.purged_count()
+        if count != self._count:
+            self._count, self._turns_left = count, self.TURNS
+        if self._turns_left:
+            files = await sweep(self._store, self._media, self._clock, age_ms=DELETED_AGE_MS)
+            self._turns_left -= 1
+            if files:
+                log.info("files of deleted films are gone", extra={"files": files})
 
 
 async def scrub(store: Store, database: Database, media: Media, folder: Path, clock: Clock) -> list[Path] | None:

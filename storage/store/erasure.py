@@ -1,5 +1,7 @@
 """Forgetting a person: what they asked for, what came of it and who they were. The sums stay, without a name.
 
+What others made of it goes as well: a reroll holds the same picture, and mostly the same words.
+
 What stays of them is a number that leads nowhere, so that the books still add up and ids are never used twice.
 """
 
@@ -28,6 +30,7 @@ from storage.schema import (
 )
 from storage.store import removals
 from storage.store.members import person_of
+from storage.store.retention import film_lost
 from storage.store.transitions import Terms, finish_cancelled, lock
 from storage.words import Canceller
 
@@ -44,7 +47,10 @@ class Erased:
     cancelled: tuple[int, ...] = ()
     """Of them: those that were open, queued or running, until now."""
     messages: tuple[MessageRef, ...] = ()
-    """Of the bot, about these requests, in chats: a bot that runs takes them away."""
+    """Of the bot, about these requests and the derived ones, in chats: a bot that runs takes them away."""
+    derived: tuple[int, ...] = ()
+    """Of others, made of these: their films, words and pictures are gone too, and nothing is charged for what was open
+    or had not come to its chat."""
 
 
 def erase(db: Connection, terms: Terms, member: Member) -> Erased:
@@ -57,10 +63,14 @@ def erase(db: Connection, terms: Terms, member: Member) -> Erased:
     query = select(request.c.id).where(request.c.identity_id.in_(identities)).order_by(request.c.id)
     requests = list(db.execute(query).scalars())
     cancelled = [request_id for request_id in requests if _end(db, terms, request_id)]
+    derived = _derived(db, requests)
+    for request_id in derived:
+        _take_back(db, terms, request_id)
     # A chat knows them too: where their messages stand is kept until those are gone, and no longer.
-    removals.owe_known(db, now_ms, requests)
-    messages = removals.owed(db, requests)
-    _forget_requests(db, requests, now_ms)
+    removals.owe_known(db, now_ms, [*requests, *derived])
+    messages = removals.owed(db, [*requests, *derived])
+    _forget_requests(db, requests, now_ms, nameless=True)
+    _forget_requests(db, derived, now_ms, nameless=False)
     db.execute(
         update(ledger)
         .where((ledger.c.person_id == person_id) | ledger.c.request_id.in_(requests))
@@ -71,7 +81,9 @@ def erase(db: Connection, terms: Terms, member: Member) -> Erased:
         db.execute(delete(table).where(table.c.identity_id.in_(identities)))
     _forget_names(db, person_id, identities)
     db.execute(update(person).where(person.c.id == person_id).values(erased_ms=now_ms, scrubbed_ms=None))
-    return Erased(requests=tuple(requests), cancelled=tuple(cancelled), messages=messages)
+    return Erased(
+        requests=tuple(requests), cancelled=tuple(cancelled), messages=messages, derived=tuple(sorted(derived))
+    )
 
 
 def unscrubbed(db: Connection) -> list[int]:
@@ -101,31 +113,58 @@ def _end(db: Connection, terms: Terms, request_id: int) -> bool:
     return True
 
 
-def _forget_requests(db: Connection, requests: Sequence[int], now_ms: int) -> None:
-    """Many at a time: somebody may have asked for thousands, and others wait for the write lock."""
+def _derived(db: Connection, requests: Sequence[int]) -> list[int]:
+    """What others made of these requests, and others of that, each locked: nothing new comes of it any more."""
+    found: list[int] = []
+    known, newest = set(requests), list(requests)
+    while newest:
+        some, newest = newest[:BATCH], newest[BATCH:]
+        made = select(request.c.id).where(request.c.parent_id.in_(some)).order_by(request.c.id)
+        for request_id in db.execute(made).scalars().all():
+            if request_id not in known:
+                lock(db, request_id)
+                known.add(request_id)
+                found.append(request_id)
+                newest.append(request_id)
+    return found
+
+
+def _take_back(db: Connection, terms: Terms, request_id: int) -> None:
+    """From somebody else, who has done nothing: what is open or was never shown costs them nothing."""
+    entry = lock(db, request_id)
+    assert entry is not None
+    if not entry.state.terminal:
+        wish: dict[str, Any] = {"cancel_ms": terms.clock.now_ms(), "cancel_by": Canceller.OPERATOR}
+        finish_cancelled(db, terms, entry, Canceller.OPERATOR, **wish)
+        return
+    unsent = select(outbox.c.rev).where(outbox.c.request_id == request_id, outbox.c.sent_ms.is_(None)).limit(1)
+    if db.execute(unsent).first() is not None:
+        film_lost(db, terms, request_id)
+
+
+def _forget_requests(db: Connection, requests: Sequence[int], now_ms: int, *, nameless: bool) -> None:
+    """Many at a time: somebody may have asked for thousands, and others wait for the write lock.
+
+    nameless: nothing leads to who asked any more.
+    """
     for start in range(0, len(requests), BATCH):
         some = requests[start : start + BATCH]
         for table in (section, request_blob, outbox, hide_vote):
             db.execute(delete(table).where(table.c.request_id.in_(some)))
-        nameless = [
-            {"of": row.id, "params": _without_words(row.params), "idem": f"{ERASED}:{row.id}"}
+        without = [
+            {"of": row.id, "params": _without_words(row.params), "key": f"{ERASED}:{row.id}"}
             for row in db.execute(select(request.c.id, request.c.params).where(request.c.id.in_(some)))
         ]
-        db.execute(
-            update(request)
-            .where(request.c.id == bindparam("of"))
-            .values(
-                params=bindparam("params"),
-                # The key, the room and what an adapter wanted back may hold a platform's number for a person.
-                idem=bindparam("idem"),
-                chat_id="",
-                origin="",
-                result=None,
-                trimmed_ms=func.coalesce(request.c.trimmed_ms, now_ms),
-                purged_ms=func.coalesce(request.c.purged_ms, now_ms),
-            ),
-            nameless,
-        )
+        columns: dict[str, Any] = {
+            "params": bindparam("params"),
+            "result": None,
+            "trimmed_ms": func.coalesce(request.c.trimmed_ms, now_ms),
+            "purged_ms": func.coalesce(request.c.purged_ms, now_ms),
+        }
+        if nameless:
+            # The key, the room and what an adapter wanted back may hold a platform's number for a person.
+            columns |= {"idem": bindparam("key"), "chat_id": "", "origin": ""}
+        db.execute(update(request).where(request.c.id == bindparam("of")).values(columns), without)
 
 
 def _without_words(document: str) -> str:

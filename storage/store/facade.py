@@ -298,6 +298,10 @@ class Store(Moving):
         """SHA-256 of every file that a row names: what a sweep of the media folder must leave alone."""
         return await self._database.read(lambda db: queries.blobs_named(db))
 
+    async def purged_count(self) -> int:
+        """Requests of which nothing is kept any more: it grows with each that is deleted, erased or let go."""
+        return await self._database.read(queries.purged_count)
+
     async def requeue(self, request_id: int) -> Status:
         """Operator: ask again for a failed film, on its member's account, as a new request.
 

@@ -13,7 +13,7 @@ from storage import fairness
 from storage.documents import blob_row, params_blobs, write_params
 from storage.errors import RequestRejected, Rule, UnknownRequest
 from storage.estimates import estimate_ms
-from storage.jobs import GONE, JobState, Member, Place, Request, Status, drawn_ms, section_count
+from storage.jobs import GONE, JobState, Member, Place, Request, RequestKind, Status, drawn_ms, section_count
 from storage.quota import Allowance, Purse, Tariff
 from storage.schema import account, identity, person, queue, request, request_blob
 from storage.settings import RerollSettings
@@ -39,7 +39,7 @@ def submit(db: Connection, terms: Terms, wish: Request, rerolls: RerollSettings 
     if (found := find(db, wish.idem)) is not None:
         return found
     now_ms = terms.clock.now_ms()
-    if wish.parent_id is not None and lock(db, wish.parent_id) is None:
+    if wish.parent_id is not None and (lock(db, wish.parent_id) is None or _is_gone(db, wish)):
         raise unknown(wish.parent_id)
     identity_id, person_id = identify(db, wish.member, now_ms)
     tariff = terms.tariff(db)
@@ -90,6 +90,18 @@ def submit(db: Connection, terms: Terms, wish: Request, rerolls: RerollSettings 
     count_change(db, held.id, Change(before=None, after=JobState.QUEUED, est_ms=est_ms))
     terms.dispatch.queued(db, request_id, start=tags.start)
     return request_id
+
+
+def _is_gone(db: Connection, wish: Request) -> bool:
+    """Whether its parent, locked, was deleted or its person erased since somebody looked: nothing is made of it."""
+    query = (
+        select(request.c.purged_ms, person.c.erased_ms)
+        .select_from(request.join(identity, identity.c.id == request.c.identity_id))
+        .join(person, person.c.id == identity.c.person_id)
+        .where(request.c.id == wish.parent_id)
+    )
+    parent = db.execute(query).one()
+    return parent.erased_ms is not None or (parent.purged_ms is not None and wish.kind is not RequestKind.NEW)
 
 
 def foresee(db: Connection, terms: Terms, idem: str, member: Member, place: Place, duration_ms: int) -> None:

@@ -129,6 +129,12 @@ def blobs_named(db: Connection) -> set[str]:
     return {sha256 for sha256 in db.execute(named).scalars() if sha256 is not None}
 
 
+def purged_count(db: Connection) -> int:
+    """Requests of which nothing is kept any more."""
+    # As the index says it.
+    return db.execute(select(func.count()).select_from(request).where(request.c.purged_ms.is_not(None))).scalar_one()
+
+
 def largest_result_bytes(db: Connection) -> int:
     """All files of the largest film that is kept."""
     made = request_blob.c.role.in_((BlobRole.FILM, BlobRole.GIF, BlobRole.POSTER))
