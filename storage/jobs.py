@@ -303,6 +303,8 @@ class Status:
     """Of video, after settling or refund."""
     paused: bool = False
     """Queued while the owner pauses: nothing is drawn, its place is kept."""
+    pause_ends: bool = False
+    """The pause ends by itself; otherwise its owner ends it, and nobody knows when."""
     down_ms: int | None = None
     """Queued while no engine of the host can draw: since when, as wall time."""
     purged: bool = False

@@ -19,7 +19,7 @@ TABLE = Table(
     film_seed=" · seme {seed}",
     film_style=" · stile {style}",
     film_gif=" · GIF",
-    film_covered=" · coperto",
+    film_covered=" · spoiler",
     alt_text="L'immagine animata: {prompt}",
     model_note="Il modello «{model}» è {note}.",
     model_notes={
@@ -39,16 +39,19 @@ TABLE = Table(
     },
     queued="🎬 In coda: {position} posto, circa {wait}. {film}",
     queued_unmeasured="🎬 In coda: {position} posto. {film}",
-    interrupted="🔌 Il disegno è stato interrotto. Il tuo posto è conservato (ora {position}). {film}",
-    paused="🎮 L'host sta giocando. Riprende da sé; il tuo posto è conservato. Ora {position}: {film}",
-    engine_down="🔧 Il motore dell'host è fermo dal {since}; il proprietario è stato avvisato. Il tuo posto è "
-    "conservato (ora {position}). {film}",
+    interrupted="🔌 Il lavoro si è interrotto. Il tuo posto in coda resta (ora {position}). {film}",
+    paused="🎮 L'host sta usando la scheda. Si riprende quando la restituisce; il tuo posto in coda resta. "
+    "Ora {position}: {film}",
+    paused_for_now="🎮 L'host sta usando la scheda per un po'. Poi si riprende da sé; il tuo posto in coda resta. "
+    "Ora {position}: {film}",
+    engine_down="🔧 Il motore dell'host è fermo dal {since}; il proprietario è stato avvisato. Il tuo posto "
+    "in coda resta (ora {position}). {film}",
     starting="⏳ La scheda si sta scaldando… {film}",
     part="🎞 Parte {part} di {parts}",
     part_left=" · ancora circa {left}",
     ending_first=" · Il finale viene disegnato per primo.",
-    finishing="🎞 Tutte le parti sono disegnate; monto il filmato…",
-    done="✨ {film} · durata del lavoro {took}",
+    finishing="🎞 Tutte le parti sono pronte; monto il filmato…",
+    done="✨ {film} · pronto in {took}",
     prompt_unread="Di un testo così lungo il modello legge solo l'inizio: si è fermato a «{kept}», "
     "{count} caratteri prima della fine.",
     credit="Da un filmato chiesto da {name}.",
@@ -62,21 +65,21 @@ TABLE = Table(
     reduced_sides="Inviato più piccolo, {width}x{height}: il filmato era troppo grande per questa chat.",
     reduced_to_gif="Inviato solo come GIF: il filmato era troppo grande per questa chat.",
     film_lost="⚠️ Il filmato era pronto, ma il suo file si è guastato sul disco dell'host prima dell'invio. "
-    "Nulla è stato addebitato; si può ridisegnare lo stesso filmato.",
+    "Nulla è stato addebitato; puoi chiedere di nuovo lo stesso filmato.",
     purged="non più conservato",
-    unreached="non è arrivato nella sua chat",
+    unreached="non si è potuto pubblicare nella sua chat",
     failed="⚠️ {reason} Nulla è stato addebitato.",
     failures={
         "out_of_memory": "La scheda ha esaurito la memoria.",
         "bad_numbers": "Il modello ha prodotto numeri impossibili.",
         "poison": "Questo filmato ha fermato il motore due volte.",
     },
-    cancelled="✖️ Annullato da {name}. Restituiti {returned}.",
-    cancelled_nothing_returned="✖️ Annullato da {name}. Era già tutto disegnato, quindi nulla viene restituito.",
+    cancelled="✖️ Annullato da {name}. Rimborsati {returned}.",
+    cancelled_nothing_returned="✖️ Annullato da {name}. Era già tutto pronto, quindi non c'è nulla da rimborsare.",
     cancelled_by_other="✖️ Annullato da un moderatore. Nulla è stato addebitato.",
-    expired="💤 Ha atteso {hours} h mentre l'host era assente. Rimborsato.",
-    closed_done="Il filmato che hai chiesto è pronto, ma non ho potuto portarlo dove l'hai chiesto: {film}. "
-    "È conservato: /history lo mostra.",
+    expired="💤 Ha atteso {hours} h mentre l'host era spento. Rimborsato.",
+    closed_done="Il tuo filmato è pronto, ma non ho potuto pubblicarlo dove l'hai chiesto: {film}. "
+    "L'ho conservato: /history lo ripubblica.",
     closed_ended="Non posso più scrivere dove hai chiesto questo filmato: {film}. {ending}",
     seconds="{count} s",
     minutes="{count} min",
@@ -84,7 +87,7 @@ TABLE = Table(
     actions={
         Action.REROLL: "Un altro seme",
         Action.EXTEND: "Prolunga",
-        Action.EDIT: "Altre parole",
+        Action.EDIT: "Cambia testo",
         Action.CANCEL: "Annulla",
         Action.RETRY: "Riprova",
         Action.SHORTER: "Riprova più breve",
@@ -92,18 +95,21 @@ TABLE = Table(
         Action.HIDE: "Nascondi",
     },
     queue_again="Rimetti in coda",
-    seconds_refused="«{given}» non è una durata; i secondi devono essere un numero da {least} a {most}, come 2,5.",
-    seed_refused="«{given}» non è un seme; deve essere un numero intero da 0 a {most}.",
-    steps_refused="«{given}» non è un numero di passi; deve essere un numero intero da {least} a {most}.",
-    size_refused="«{given}» non è una dimensione; deve essere un multiplo di {multiple} da {least} a {most} pixel.",
-    schedule_unknown="L'ordine «{given}» non è fra quelli imparati dal modello «{model}»; può disegnare: {allowed}.",
+    seconds_refused="«{given}» non è una durata valida; i secondi devono essere un numero da {least} a {most}, "
+    "come 2,5.",
+    seed_refused="«{given}» non è un seme valido; deve essere un numero intero da 0 a {most}.",
+    steps_refused="«{given}» non è un numero di passi valido; deve essere un numero intero da {least} a {most}.",
+    size_refused="«{given}» non è una dimensione valida; deve essere un multiplo di {multiple} da {least} a {most} "
+    "pixel.",
+    schedule_unknown="Il modello «{model}» non conosce l'ordine «{given}»; può disegnare: {allowed}.",
     style_unknown="«{given}» non è uno stile; scegli fra: {allowed}.",
-    option_unread="Letto come parte del testo e non come opzione: {given}. Le opzioni si scrivono così: 5s, seme 7, "
+    option_unread="L'ho letto come parte del testo, non come opzione: {given}. Le opzioni si scrivono così: 5s, "
+    "seme 7, "
     "stile dolce, gif, spoiler.",
-    prompt_too_long="Il testo ha {count} caratteri; se ne leggono al massimo {most}, quindi accorcialo.",
+    prompt_too_long="Il testo ha {count} caratteri; al massimo possono essere {most}. Accorcialo.",
     end_picture_forward="Un'immagine finale richiede l'ordine «inverted», perché «forward» non guarda mai avanti; "
     "togli uno dei due.",
-    end_picture_forward_only="Il modello «{model}» disegna solo in avanti e non può mirare a un'immagine finale; "
+    end_picture_forward_only="Il modello «{model}» disegna solo in avanti e non può puntare a un'immagine finale; "
     "toglila.",
     unknown_request="Qui non c'è nessun filmato numero {request_id}.",
     not_done="Il filmato {request_id} è {state}; solo un filmato finito si può ridisegnare o prolungare.",
@@ -111,7 +117,8 @@ TABLE = Table(
     not_yours="Il filmato {request_id} è di un'altra persona; solo chi l'ha chiesto può prolungarlo.",
     other_model="Il filmato {request_id} è stato disegnato dal modello «{drawn}», ma ora questo host usa «{served}»; "
     "chiedi un filmato nuovo.",
-    media_gone="I file del filmato {request_id} non sono più conservati; chiedi un filmato nuovo con l'immagine.",
+    media_gone="I file del filmato {request_id} non sono più conservati; invia di nuovo l'immagine per un filmato "
+    "nuovo.",
     stopping="Il bot si sta fermando; riprova fra qualche minuto. Nulla è stato addebitato.",
     disk_full="Il disco dell'host è quasi pieno e non si accettano nuovi filmati; riprova più tardi.",
     quota="Ti restano {left} di video{where} e questo filmato ne richiede {needed}{back}.",
@@ -151,7 +158,7 @@ TABLE = Table(
         "picture_invisible": "L'immagine è del tutto trasparente: non c'è nulla da animare.",
     },
     queue_title="🎬 In lavorazione e in attesa:",
-    queue_empty="Nulla è in lavorazione e nulla aspetta: il prossimo /animate è il primo.",
+    queue_empty="Nulla è in lavorazione e nulla è in attesa: il tuo /animate sarebbe il primo.",
     queue_line="{position} · {film} · {name}",
     queue_line_drawn="🎞 ora · {film} · {name}",
     queue_wait=" · circa {wait}",
@@ -162,7 +169,7 @@ TABLE = Table(
     quota_here=" qui",
     quota_card="La scheda di questo host disegna {burst} di video in circa {wait}.",
     history_title="I tuoi filmati, dal più recente:",
-    history_empty="Non hai ancora filmati: /animate fa il primo.",
+    history_empty="Non hai ancora filmati: fai il primo con /animate.",
     history_line="{request_id} · {state} · {film}",
     privacy="Le tue immagini sono conservate per {hours} h dopo la fine di un filmato, i filmati per {days} giorni; "
     "poi si cancellano. I testi e chi ha chiesto che cosa restano nella banca dati del bot, sul computer dell'host; "
@@ -176,7 +183,7 @@ TABLE = Table(
         "cancelled": "annullato",
         "expired": "scaduto",
     },
-    link_refused="Questo codice non vale: è sbagliato, già usato o più vecchio di {minutes} minuti. "
+    link_refused="Questo codice non è valido: è sbagliato, già usato o più vecchio di {minutes} minuti. "
     "Chiedine uno nuovo con /link.",
     link_tried_out="Hai provato troppi codici; riprova fra circa {wait}.",
     link_same="Anche questo codice viene da {platform}: chiedilo sull'altra piattaforma e invialo qui.",
@@ -190,13 +197,15 @@ TABLE = Table(
         end_image=Named(name="immagine_finale", help="Come deve finire il filmato"),
         seed=Named(name="seme", help="Lo stesso seme disegna lo stesso filmato"),
         style=Named(name="stile", help="Come deve muoversi"),
-        spoiler=Named(name="spoiler", help="Copri il filmato finché qualcuno non vuole vederlo"),
-        queue=Named(name="coda", help="Che cosa si sta disegnando e che cosa aspetta"),
+        spoiler=Named(name="spoiler", help="Nascondi il filmato dietro uno spoiler"),
+        queue=Named(name="coda", help="Che cosa è in lavorazione e che cosa è in attesa"),
         quota=Named(name="quota", help="Quanti secondi di video ti restano"),
         history=Named(name="cronologia", help="I tuoi filmati; ripubblicane uno"),
         privacy=Named(name="privacy", help="Che cosa si conserva di te, e per quanto"),
         link=Named(name="collega", help="Una quota e una cronologia per te qui e su un'altra piattaforma"),
-        code=Named(name="codice", help="Quello che ti ha mostrato il bot sull'altra piattaforma; senza, ne ricevi uno"),
+        code=Named(
+            name="codice", help="Il codice del bot sull'altra piattaforma; lascialo vuoto per riceverne uno qui"
+        ),
         help=Named(name="aiuto", help="Che cosa sa fare Flipbook"),
         animate_message="Anima questa immagine",
         form_title="Anima questa immagine",
@@ -204,12 +213,13 @@ TABLE = Table(
         form_picture_number="Immagine {number}: {name}",
         form_prompt="Che cosa deve muoversi, e come?",
         form_seconds="Secondi",
-        edit_title="Filmato {request_id} con altre parole",
-        help_text="Flipbook anima un'immagine con le tue parole. /anima prende un'immagine e che cosa deve muoversi; "
-        "oppure apri il menu di un messaggio con un'immagine, App, Anima questa immagine.\n"
-        "Sotto un filmato: 🔁 lo ridisegna con un altro seme (basta anche la reazione; tolta, si annulla), "
-        "✏️ con altre parole, ➕ continua dall'ultimo fotogramma, 🗑️ elimina, 🙈 copre. Paga chi preme.\n"
-        "/coda mostra che cosa aspetta, /quota quanto ti resta, /cronologia i tuoi filmati.",
+        edit_title="Nuovo testo per il filmato {request_id}",
+        help_text="Flipbook dà vita a un'immagine. Usa /anima con un'immagine e scrivi che cosa deve muoversi; oppure "
+        "apri il menu di un messaggio con un'immagine: App, Anima questa immagine.\n"
+        "Sotto un filmato: 🔁 lo ridisegna con un altro seme (basta anche la reazione; toglila per annullare), "
+        "✏️ con un altro testo, ➕ continua dall'ultimo fotogramma, 🗑️ lo elimina, 🙈 lo nasconde dietro uno spoiler. "
+        "Paga chi preme.\n"
+        "/coda mostra che cosa è in attesa, /quota quanto ti resta, /cronologia i tuoi filmati.",
         earlier="Precedenti",
         newest="Più recenti",
         post_again="Ripubblica uno di questi…",
@@ -221,9 +231,9 @@ TABLE = Table(
             "attach_files": "Allegare file",
             "read_message_history": "Leggere la cronologia messaggi",
         },
-        permission_missing="Non potrei portare qui il filmato, perché mi manca: {permissions}. "
+        permission_missing="Qui non posso pubblicare il filmato, perché mi manca: {permissions}. "
         "Chiedi a un moderatore di permetterlo, o usa un altro canale. Nulla è stato addebitato.",
-        thread_locked="Questo thread è bloccato e non potrei portarvi il filmato; usa un altro canale. "
+        thread_locked="Questo thread è bloccato e non posso pubblicarvi il filmato; usa un altro canale. "
         "Nulla è stato addebitato.",
         no_pictures="Non trovo immagini in questo messaggio; scegline uno con un'immagine allegata o un link.",
         form_forgotten="Il bot è stato riavviato mentre il modulo era aperto; scegli di nuovo il messaggio.",
@@ -231,37 +241,38 @@ TABLE = Table(
         upload_too_large="Il file supera {most} MB; carica un'immagine più piccola.",
         upload_expired="Discord non ha più questo file; carica di nuovo l'immagine.",
         upload_slow="L'immagine non è arrivata entro {seconds} s; riprova. Nulla è stato addebitato.",
-        upload_failed="Discord non ha consegnato l'immagine; riprova. Nulla è stato addebitato.",
+        upload_failed="Non ho potuto scaricare l'immagine da Discord; riprova. Nulla è stato addebitato.",
         again_soon="Un filmato alla volta: aspetta qualche secondo, poi sceglilo di nuovo.",
-        again_too_large="Il filmato {request_id} non si può rimpicciolire abbastanza per questo posto; prova altrove.",
+        again_too_large="Il filmato {request_id} non si può rimpicciolire abbastanza per questo canale; prova in "
+        "un altro.",
         again_closed="Discord non mi lascia pubblicare qui il filmato; prova in un altro canale o in privato.",
         forged="Questo comando non appartiene a questo messaggio.",
         no_longer="Questo comando non esiste più; fra poco Discord mostrerà quelli nuovi.",
         broken="⚠️ Qualcosa è andato storto sull'host. Nulla è stato addebitato; riprova.",
         unanswered="Discord non mi ha lasciato risponderti in tempo, quindi non ho fatto nulla. Riprova tra poco.",
-        lost_before_accepted="🔌 L'host è stato riavviato prima che la richiesta fosse annotata. "
+        lost_before_accepted="🔌 L'host è stato riavviato prima che la tua richiesta fosse salvata. "
         "Nulla è stato addebitato; chiedi di nuovo.",
         begins="Inizia {when}",
-        enough="Per questo filmato ce n'è di nuovo abbastanza {when}",
-        asked="🎬 Annotato come filmato {request_id}.",
-        deleted="🗑️ Il filmato {request_id} è eliminato.",
+        enough="Avrai di nuovo abbastanza per questo filmato {when}",
+        asked="🎬 Aggiunto alla coda: filmato {request_id}.",
+        deleted="🗑️ Il filmato {request_id} è stato eliminato.",
         deleted_not_all="🗑️ Non conservo più il filmato {request_id}, ma non tutti i suoi messaggi sono ancora "
         "spariti: continuo a provare per una settimana. Dove una discussione è bloccata o mi manca un permesso può "
         "eliminarli un moderatore.",
-        hidden="🙈 Il filmato {request_id} ora è coperto.",
-        hide_counted="🙈 Annotato. Il filmato {request_id} sarà coperto quando lo vorranno abbastanza membri.",
+        hidden="🙈 Il filmato {request_id} ora è nascosto dietro uno spoiler.",
+        hide_counted="🙈 Va bene. Il filmato {request_id} sarà nascosto quando lo chiederanno abbastanza membri.",
         link_code="Invia /link {code} al bot sull'altra piattaforma entro {minutes} min. "
-        "Allora per Flipbook sei una sola persona: una quota, una cronologia. Non mostrare il codice a nessuno.",
-        linked="Fatto: i tuoi due account ora sono una sola persona, con una quota e una cronologia.",
-        posted_again="Il filmato {request_id} è ripubblicato.",
+        "I tuoi due account avranno così una sola quota e una sola cronologia. Non mostrare il codice a nessuno.",
+        linked="Fatto: i tuoi due account ora hanno una sola quota e una sola cronologia.",
+        posted_again="Il filmato {request_id} è stato ripubblicato.",
     ),
     telegram=TelegramWords(
         commands={
             "animate": "Anima un'immagine: inviala con /animate e cosa deve muoversi, o rispondi a una",
-            "queue": "Cosa si sta disegnando e cosa aspetta",
+            "queue": "Cosa è in lavorazione e cosa è in attesa",
             "quota": "Quanti secondi di video ti restano",
             "history": "I tuoi filmati; ripubblicane uno",
-            "cancel": "Annulla un tuo filmato",
+            "cancel": "Annulla uno dei tuoi filmati",
             "help": "Cosa sa fare Flipbook",
             "privacy": "Cosa si conserva di te, e per quanto",
             "link": "Collega il tuo account Discord: una sola quota, una sola cronologia",
@@ -272,28 +283,32 @@ TABLE = Table(
             "can_send_videos": "Inviare video",
             "can_send_other_messages": "Inviare sticker e GIF",
         },
-        animate_help="🎬 Invia un'immagine con /animate e una frase che dice cosa deve muoversi:\n"
+        animate_help="🎬 Invia un'immagine con /animate e qualche parola su cosa deve muoversi:\n"
         "/animate avvicinati alla volpe 5s\n"
-        "Oppure rispondi così a un'immagine. Può seguire: 5s, seme 7, stile gentle (lively, cinematic), gif, spoiler.",
+        "Oppure rispondi così a un'immagine. Puoi aggiungere: 5s, seme 7, stile dolce (vivace, cinematografico), "
+        "gif, spoiler.",
         help_text="🎬 Animo immagini. Inviane una con la didascalia\n"
         "/animate avvicinati alla volpe 5s\n"
-        "o rispondi così a una. Può seguire: 5s, seme 7, stile gentle (o lively, cinematic), gif, spoiler.\n\n"
-        "Sotto un filmato: ⚡ lo ridisegna con un altro seme, ✏️ con altre parole, ➕ continua dall'ultimo fotogramma, "
-        "🗑 lo elimina, 🙈 lo copre. Dove sono amministratore, le reazioni ⚡ 👎 🙈 fanno lo stesso.\n\n"
-        "/queue mostra chi aspetta, /quota cosa ti resta, /history i tuoi filmati, /cancel ne ritira uno. In privato, "
-        "t.me/{username}, /link unisce il tuo account Discord a questo.",
-        album_note="Di un album si anima l'immagine con le parole.",
+        "o rispondi così a una. Puoi aggiungere: 5s, seme 7, stile dolce (o vivace, cinematografico), gif, spoiler.\n\n"
+        "Sotto un filmato: ⚡ lo ridisegna con un altro seme, ✏️ con un altro testo, ➕ continua dall'ultimo "
+        "fotogramma, 🗑 lo elimina, 🙈 lo nasconde dietro uno spoiler. Dove sono amministratore, le "
+        "reazioni ⚡ 👎 🙈 fanno lo stesso.\n\n"
+        "/queue mostra chi è in attesa, /quota cosa ti resta, /history i tuoi filmati, /cancel ne annulla uno. In "
+        "privato, "
+        "t.me/{username}, /link collega il tuo account Discord.",
+        album_note="Di un album animo l'immagine che ha la didascalia.",
         words_alone="🎬 Inviami un'immagine con una didascalia che dice cosa deve muoversi, o rispondi a un'immagine "
-        "con le tue parole. /help dice di più.",
-        picture_alone="🎬 Cosa deve muoversi? Rispondi all'immagine con le tue parole, o con /animate e scelgo io.",
-        unknown_command="Non conosco {command}. /help dice cosa so fare.",
+        "con le tue parole. /help ti dice di più.",
+        picture_alone="🎬 Cosa deve muoversi? Rispondi all'immagine con le tue parole, o con il solo /animate e "
+        "scelgo io.",
+        unknown_command="Non conosco {command}. /help ti dice cosa so fare.",
         mistyped_command="Non conosco {command}. Intendevi {meant}?",
         in_channel="Nei canali non funziono: qui non so chi scrive, e i filmati si contano per persona. Chiedimelo in "
         "un gruppo o in privato.",
         film_line="✨ {name}, ecco il tuo filmato…",
         again_button="Ripubblica {request_id}",
         earlier_button="▶️ Precedenti",
-        edit_ask="✏️ {name}, rispondi a questo messaggio con le nuove parole per {film}.",
+        edit_ask="✏️ {name}, rispondi a questo messaggio con il nuovo testo per {film}.",
         edit_film="il filmato {request_id}",
         edit_placeholder="Cosa deve muoversi, e come",
         in_private="Questo resta fra te e me: chiedimelo in privato.",
@@ -303,29 +318,30 @@ TABLE = Table(
         cancel_done="✖️ Il filmato {request_id} è annullato.",
         cancel_over="Il filmato {request_id} è già {state}: non c'è nulla da annullare.",
         cancel_wished="✖️ Il filmato {request_id} viene annullato.",
-        asked="🎬 Preso in carico come filmato {request_id}.",
-        deleted="🗑 Il filmato {request_id} è eliminato.",
-        deleted_not_all="🗑 Il filmato {request_id} è eliminato, ma Telegram non mi lascia togliere tutti i messaggi.",
-        hidden="🙈 Il filmato {request_id} ora è coperto.",
-        hide_counted="🙈 Annotato. Il filmato {request_id} si copre quando lo vogliono abbastanza membri.",
-        posted_again="Il filmato {request_id} è ripubblicato.",
+        asked="🎬 Aggiunto alla coda: filmato {request_id}.",
+        deleted="🗑 Il filmato {request_id} è stato eliminato.",
+        deleted_not_all="🗑 Il filmato {request_id} è stato eliminato, ma Telegram non mi lascia togliere tutti i "
+        "messaggi.",
+        hidden="🙈 Il filmato {request_id} ora è nascosto dietro uno spoiler.",
+        hide_counted="🙈 Va bene. Il filmato {request_id} sarà nascosto quando lo chiederanno abbastanza membri.",
+        posted_again="Il filmato {request_id} è stato ripubblicato.",
         again_soon="Un filmato alla volta: aspetta qualche secondo, poi premi di nuovo.",
         again_refused="Telegram non mi lascia inviare qui il filmato {request_id}.",
-        link_code="🔗 Il tuo codice: {code}\nInvialo su Discord con /link entro {minutes} minuti. Poi i due account "
-        "sono uno: una sola quota, una sola cronologia. Non darlo a nessuno. Se hai un codice di Discord, invia /link "
-        "e il codice.",
-        link_done="🔗 Collegati: una sola quota, una sola cronologia.",
-        permission_missing="Qui non potrei portare un filmato: un amministratore deve prima permettermi: "
+        link_code="🔗 Il tuo codice: {code}\nInvialo su Discord con /link entro {minutes} minuti. I tuoi due account "
+        "avranno così una sola quota e una sola cronologia. Non mostrarlo a nessuno. Se hai un codice di Discord, "
+        "invia /link e il codice.",
+        link_done="🔗 Collegati: i tuoi due account ora hanno una sola quota e una sola cronologia.",
+        permission_missing="Qui non posso ancora pubblicare filmati. Un amministratore deve prima permettermi: "
         "{permissions}.",
-        anonymous="Qui non so chi sei e non posso contare i tuoi filmati: scrivi con il tuo nome.",
+        anonymous="Qui non vedo chi sei e non posso contare i tuoi filmati. Scrivi con il tuo nome.",
         no_picture="Non è un'immagine che so animare: invia una foto, o un'immagine come file (JPEG, PNG, WebP, GIF).",
         sticker_animated="Gli sticker animati di questo tipo non si possono leggere: invia uno sticker fermo, una foto "
         "o un'immagine come file.",
         upload_too_large="Il file supera i {most} MB che posso scaricare; invia un'immagine più piccola.",
         upload_expired="Telegram non ha più questo file; invia di nuovo l'immagine.",
         upload_slow="L'immagine non è arrivata entro {seconds} s; riprova. Nulla è stato addebitato.",
-        upload_failed="Telegram non ha consegnato l'immagine; riprova. Nulla è stato addebitato.",
-        given_up="⚠️ Mi sono interrotto due volte su questo messaggio e non ci riprovo. Nulla è stato addebitato; se "
+        upload_failed="Non ho potuto scaricare l'immagine da Telegram; riprova. Nulla è stato addebitato.",
+        given_up="⚠️ Mi sono fermato due volte su questo messaggio e non riprovo. Nulla è stato addebitato; se "
         "c'era un'immagine, inviane un'altra.",
         took_too_long="⚠️ Ci voleva troppo tempo e ho rinunciato. Nulla è stato addebitato; riprova.",
         forged="Questo pulsante non appartiene a questo messaggio.",

@@ -65,9 +65,11 @@ class Table:
     interrupted: str
     """{position}, {film}"""
     paused: str
+    """{position}, {film}: the owner has the card until they say otherwise."""
+    paused_for_now: str
+    """{position}, {film}: the owner has the card for a set time."""
     engine_down: str
     """{since}: a moment in UTC; {position}, {film}"""
-    """{position}, {film}: the owner has the card; nobody knows for how long."""
     starting: str
     """{film}"""
     part: str

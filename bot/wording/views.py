@@ -167,7 +167,8 @@ def _queued(words: Table, status: Status) -> str:
     film = facts_line(words, status)
     position = words.ordinal(status.position or 1)
     if status.paused:
-        return words.paused.format(position=position, film=film)
+        sentence = words.paused_for_now if status.pause_ends else words.paused
+        return sentence.format(position=position, film=film)
     if status.down_ms is not None:
         since = durations.moment(status.down_ms)
         return words.engine_down.format(since=since, position=position, film=film)

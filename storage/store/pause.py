@@ -70,9 +70,10 @@ def holding(db: Connection, now_ms: int) -> Pause | None:
     return _holding(db.execute(_row()).one(), now_ms)
 
 
-def standing(db: Connection) -> bool:
-    """Whether a pause holds that nobody has ended, as far as that is known without a clock: upkeep ends it in time."""
-    return db.execute(_row()).one().paused_ms is not None
+def standing(db: Connection) -> Pause | None:
+    """The pause that nobody has ended, as far as that is known without a clock: upkeep ends it in time."""
+    row = db.execute(_row()).one()
+    return None if row.paused_ms is None else Pause(since_ms=row.paused_ms, until_ms=row.paused_until_ms)
 
 
 def none_holds(now_ms: int) -> ColumnElement[bool]:

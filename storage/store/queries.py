@@ -39,7 +39,7 @@ def statuses(db: Connection, query: Select[Any], parameters: Mapping[str, int] |
     reports = progress_of(db, [row.id for row in rows if row.state == JobState.RUNNING])
     queued = [row for row in rows if row.state == JobState.QUEUED]
     down = engines.state(db) if queued else None
-    ahead = waiting.ahead(db, queued, paused=bool(queued) and pause.standing(db), down=down)
+    ahead = waiting.ahead(db, queued, paused=pause.standing(db) if queued else None, down=down)
     return [_status(row, blobs.get(row.id, nothing), reports.get(row.id), ahead.get(row.id)) for row in rows]
 
 
@@ -159,6 +159,7 @@ def _status(row: Row[Any], blobs: Blobs, report: Progress | None, ahead: Ahead |
         position=ahead.position if ahead else None,
         wait_ms=ahead.wait_ms if ahead else None,
         paused=ahead is not None and ahead.paused,
+        pause_ends=ahead is not None and ahead.pause_ends,
         down_ms=ahead.down_ms if ahead else None,
         interrupted=state is JobState.QUEUED and row.epoch > 0,
         sections_done=row.sections_done,

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, func, select, tuple_
 
 from storage.columns import INT
-from storage.jobs import Down, JobState
+from storage.jobs import Down, JobState, Pause
 from storage.schema import attempt, in_state, pace, request, section
 
 COUNTED_MAX = 2_000
@@ -22,22 +22,25 @@ class Ahead:
     position: int
     wait_ms: int | None
     paused: bool
+    pause_ends: bool
+    """By itself, at a time that its owner has set."""
     down_ms: int | None
 
 
-def ahead(db: Connection, rows: Sequence[Row[Any]], *, paused: bool, down: Down | None) -> dict[int, Ahead]:
+def ahead(db: Connection, rows: Sequence[Row[Any]], *, paused: Pause | None, down: Down | None) -> dict[int, Ahead]:
     """Of queued requests."""
     if not rows:
         return {}
     # Nobody knows when the owner is done playing or mending, and a wait that stands still is no wait to promise.
-    known = not paused and down is None and measured(db)
+    known = paused is None and down is None and measured(db)
     down_ms = None if down is None else down.since_ms
+    ends = paused is not None and paused.until_ms is not None
     work = at_work(db)
     found: dict[int, Ahead] = {}
     for row in rows:
         earlier = db.execute(_earlier(), {"start": row.sfq_start, "before_id": row.id}).one()
         wait_ms = work.wait_ms(int(earlier.est_ms)) if known else None
-        found[row.id] = Ahead(earlier.number + 1, wait_ms, paused, down_ms)
+        found[row.id] = Ahead(earlier.number + 1, wait_ms, paused is not None, ends, down_ms)
     return found
 
 

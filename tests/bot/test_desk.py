@@ -243,7 +243,7 @@ async def test_what_a_field_of_its_own_says_counts_before_the_words(room: Bench)
     assert (params.prompt, params.duration_ms, params.seed) == ("the fox", 3000, 8)
 
 
-@pytest.mark.parametrize(("locale", "said"), [("en", "Read as part"), ("it", "Letto come parte")])
+@pytest.mark.parametrize(("locale", "said"), [("en", "I read this as part"), ("it", "L'ho letto come parte")])
 async def test_what_looks_like_an_option_and_is_none_is_said(room: Bench, locale: str, said: str) -> None:
     desk = desk_of(room)
     member = replace(MIA, locale=locale)

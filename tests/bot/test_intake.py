@@ -201,7 +201,7 @@ def test_refusals_speak_the_members_language() -> None:
 
 
 def test_a_refused_value_in_another_script_keeps_to_itself() -> None:
-    with pytest.raises(RequestRejected, match="“\u2068שבע\u2069” is no seed"):
+    with pytest.raises(RequestRejected, match="“\u2068שבע\u2069” is not a valid seed"):
         read(seed="שבע")
 
 

@@ -100,7 +100,7 @@ async def test_members_read_of_the_pause_and_of_its_end(tmp_path: Path) -> None:
         await room.store.release(job.claim)
         await room.submit(member=BEN)
         await relay.drain()
-        playing = "🎮 The host is playing. Resumes on its own; your place is kept."
+        playing = "🎮 The host is using the card. Drawing goes on when they hand it back; your place is kept."
         assert [text.startswith(playing) for text in chat.texts()] == [True, True]
         await room.store.resume()
         for _ in chat.texts():  # a chat takes one such edit at a time

@@ -178,7 +178,7 @@ async def test_a_failure_for_a_closed_room_is_told_with_its_reason(desk: Bench, 
     chat.failures.append(PlaceClosed("kicked"))
     await relay.drain()
     [(_, text)] = chat.told
-    assert "Nothing charged" in text
+    assert "Nothing was charged" in text
 
 
 async def test_a_member_who_cannot_be_told_either_finds_the_film_in_the_history(

@@ -137,7 +137,7 @@ def test_plain_lines_say_only_what_is_new() -> None:
         screen.show(status_view(CANCELLED))
     assert written(console).splitlines() == [
         "🎞 Part 2 of 4 · about 3 min left · The ending is drawn first.",
-        "✖️ Cancelled by mia. 3 s returned.",
+        "✖️ Cancelled by mia. 3 s refunded.",
     ]
 
 

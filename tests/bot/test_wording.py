@@ -24,6 +24,7 @@ EVERY = {
     "interrupted": replace(QUEUED, interrupted=True, position=1),
     "paused": replace(QUEUED, interrupted=True, paused=True, wait_ms=None),
     "down": replace(QUEUED, interrupted=True, down_ms=1_764_425_100_000, wait_ms=None),
+    "paused for now": replace(QUEUED, paused=True, pause_ends=True, wait_ms=None),
     "starting": RUNNING,
     "part": replace(RUNNING, progress=progress()),
     "finishing": replace(RUNNING, progress=progress(section=3, phase=Phase.ENCODING)),
@@ -78,8 +79,8 @@ def test_a_queued_film_says_place_wait_words_and_length() -> None:
 def test_a_queued_film_repeats_all_that_was_understood_of_the_wish() -> None:
     params = replace(PARAMS, form="gif", style=LANGUAGES["it"].styles["lively"].phrase)
     wished = replace(QUEUED, params=params, spoiler=True)
-    assert said(wished).endswith("· 5 s · seed 8841 · style lively · GIF · covered")
-    assert said(wished, "it").endswith("· 5 s · seme 8841 · stile vivace · GIF · coperto")
+    assert said(wished).endswith("· 5 s · seed 8841 · style lively · GIF · spoiler")
+    assert said(wished, "it").endswith("· 5 s · seme 8841 · stile vivace · GIF · spoiler")
     assert said(replace(QUEUED, params=replace(PARAMS, style="my way"))).endswith("· style my way")
 
 
@@ -116,9 +117,16 @@ def test_an_interrupted_film_says_that_its_place_is_kept() -> None:
 
 def test_a_film_that_waits_for_the_owners_pause_says_so_and_promises_no_time() -> None:
     assert said(EVERY["paused"]) == (
-        "🎮 The host is playing. Resumes on its own; your place is kept. "
+        "🎮 The host is using the card. Drawing goes on when they hand it back; your place is kept. "
         "Now 3rd: “the fox turns its head” · 5 s · seed 8841"
     )
+
+
+def test_only_a_pause_with_an_end_is_said_to_end_by_itself() -> None:
+    assert "goes on by itself" in said(EVERY["paused for now"])
+    assert "by itself" not in said(EVERY["paused"])
+    assert "da sé" in said(EVERY["paused for now"], "it")
+    assert "da sé" not in said(EVERY["paused"], "it")
 
 
 def test_a_film_that_waits_for_a_dead_engine_says_since_when_and_promises_no_time() -> None:
@@ -166,13 +174,13 @@ def test_a_film_of_an_untrained_model_says_so_and_others_do_not(locale: str) -> 
 
 
 def test_a_failed_film_says_why_and_that_nothing_is_charged() -> None:
-    assert said(FAILED) == "⚠️ The card ran out of memory. Nothing charged."
+    assert said(FAILED) == "⚠️ The card ran out of memory. Nothing was charged."
 
 
 def test_a_cancelled_film_says_what_comes_back() -> None:
-    assert said(CANCELLED) == "✖️ Cancelled by mia. 3 s returned."
-    assert "nothing is returned" in said(replace(CANCELLED, charged_ms=5000))
-    assert said(replace(CANCELLED, cancelled_by_other=True)) == "✖️ Cancelled by a moderator. Nothing charged."
+    assert said(CANCELLED) == "✖️ Cancelled by mia. 3 s refunded."
+    assert "nothing is refunded" in said(replace(CANCELLED, charged_ms=5000))
+    assert said(replace(CANCELLED, cancelled_by_other=True)) == "✖️ Cancelled by a moderator. Nothing was charged."
 
 
 def test_an_expired_film_says_how_long_it_waited() -> None:
@@ -331,7 +339,7 @@ def test_the_other_pages_say_what_there_is() -> None:
     assert "card" not in page
     page = history_page(table("en"), [DONE, replace(DONE, unreached=True), replace(DONE, purged=True)])
     assert page.splitlines()[1] == "7 · done · “the fox turns its head” · 5 s"
-    assert page.splitlines()[2].endswith("could not be brought to its chat")
+    assert page.splitlines()[2].endswith("could not be posted in its chat")
     assert page.splitlines()[3].endswith("no longer kept")
     assert "24 h" in privacy_page(table("en"), RetentionSettings())
 

@@ -40,7 +40,7 @@ async def test_deleting_reaches_a_copy_in_an_archived_thread(here: Site, manages
     if manages:
         here.kit.allow(here.room, "manage_threads")
     here.kit.archive(thread)
-    assert "is deleted." in await said(here, here.mia.click(copy, "🗑️"))
+    assert "has been deleted." in await said(here, here.mia.click(copy, "🗑️"))
     assert film.deleted
     assert copy.deleted
     # Without the right Discord archives it again itself, after a while.
@@ -132,6 +132,6 @@ async def test_two_at_once_do_not_archive_the_thread_under_each_other(here: Site
     here.kit.archive(thread)
     answers = [here.mia.click(film, "🗑️") for film in films]
     texts = await asyncio.gather(*(said(here, answer) for answer in answers))
-    assert all("is deleted." in text for text in texts)
+    assert all("has been deleted." in text for text in texts)
     assert all(film.deleted for film in films)
     await here.kit.until(lambda: thread.archived)

@@ -57,7 +57,7 @@ async def test_a_copy_in_private_obeys_its_owner(here: Site) -> None:
     assert "film 2" in await said(here, here.mia.click(copy, "🔁"))
     opened = await here.kit.acknowledged(here.mia.click(copy, "✏️"))
     assert opened.modal
-    assert "covered" in await said(here, here.mia.click(copy, "🙈"))
+    assert "hidden" in await said(here, here.mia.click(copy, "🙈"))
     await here.kit.until(lambda: all(file.spoiler for file in copy.attachments))
 
 

@@ -58,7 +58,7 @@ async def test_one_picture_needs_no_picker(here: Site) -> None:
 
 
 OPTIONS = "faster please 3.6s seed 7 gif spoiler style lively"
-UNDERSTOOD = "“faster please” · 3.6 s · seed 7 · style lively · GIF · covered"
+UNDERSTOOD = "“faster please” · 3.6 s · seed 7 · style lively · GIF · spoiler"
 
 
 async def test_options_among_the_words_count_in_command_form_and_other_words(here: Site) -> None:
@@ -167,7 +167,7 @@ async def test_a_film_that_failed_is_tried_again_or_shorter(here: Site) -> None:
     status = await here.asked(seconds=4.8)
     job = await here.work.start()
     await here.work.store.fail(job.claim, Failure(code="out_of_memory", sentence="The card ran out of memory."))
-    await here.shows(status, "⚠️ The card ran out of memory. Nothing charged.")
+    await here.shows(status, "⚠️ The card ran out of memory. Nothing was charged.")
     pressed = here.mia.click(status, "Try shorter")
     await here.kit.until(lambda: pressed.followups)
     shorter = await here.kit.posted(here.room, lambda message: "2.4 s" in message.content, after=status.id)
@@ -236,7 +236,7 @@ async def test_queue_quota_history_and_help(here: Site) -> None:
 async def test_a_code_links_an_account_of_another_platform(here: Site) -> None:
     code = (await here.desk.links.offer(Member(platform="telegram", user_id="17", name="Mia"))).code
     done = await here.kit.answer(here.mia.slash(here.room, "link", code=code))
-    assert "one person" in done.content
+    assert "now share one quota" in done.content
     refused = here.ben.slash(here.room, "link", code=code)
     assert (await here.kit.answer(refused)).only_for is here.ben.user
     offered = here.ben.slash(here.room, "link")

@@ -84,7 +84,7 @@ async def test_options_that_cannot_be(here: Site, options: dict[str, object], wo
 async def test_a_quota_that_is_used_up_says_when_it_is_back(here: Site) -> None:
     await here.asked(seconds=18)
     answer = await here.kit.answer(here.ask(seconds=5))
-    assert re.search(r"come back in about .*\n-# Enough for this film is back <t:\d+:R>$", answer.content)
+    assert re.search(r"come back in about .*\n-# You will have enough for this film <t:\d+:R>$", answer.content)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ async def test_what_a_file_is_its_bytes_decide(here: Site, content_type: str) ->
         (Stalls(), "did not arrive within"),
         (NoFile(403), "no longer has this file"),
         (NoFile(404), "no longer has this file"),
-        (NoFile(500), "did not hand out"),
-        (Redirect("http://127.0.0.1:9/fox.png"), "did not hand out"),
-        (WrongLength(10_000_000), "did not hand out"),
+        (NoFile(500), "could not download"),
+        (Redirect("http://127.0.0.1:9/fox.png"), "could not download"),
+        (WrongLength(10_000_000), "could not download"),
         (Other(b""), "0 bytes"),
         (Other(b"<!doctype html><title>Sign in</title>"), "web page"),
         (Other(b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41"), "MP4 file is damaged"),

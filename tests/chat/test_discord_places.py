@@ -33,7 +33,7 @@ async def test_a_missing_permission_is_named_before_anything_is_drawn(here: Site
     asked = here.ask()
     answer = await here.kit.answer(asked)
     assert asked.ephemeral
-    assert "I lack: " in answer.content
+    assert "I am missing: " in answer.content
     assert name in answer.content
     assert await here.work.store.queue(limit=10) == []
     here.kit.allow(here.room, right)

@@ -47,7 +47,7 @@ async def test_a_wait_counts_down_by_itself(here: Site) -> None:
     await here.work.store.fail(job.claim, Failure(code="out_of_memory", sentence="The card ran out of memory."))
     await here.asked(here.ben, seconds=0.5)
     status = await here.asked(seconds=0.5)
-    counted = re.search(r"\n-# Begins <t:(\d+):R>$", status.content)
+    counted = re.search(r"\n-# Starts <t:(\d+):R>$", status.content)
     wait_ms = (await here.status(3)).wait_ms
     assert counted
     assert wait_ms is not None

@@ -170,7 +170,7 @@ async def test_a_form_that_was_open_when_the_bot_was_killed(scene: Scene) -> Non
     await scene.bot.start()
     await scene.kit.until(lambda: scene.kit.gateway.connected, within_s=PATIENCE_S)
     answer = await scene.kit.answer(scene.mia.submit(opened, prompt="it blinks"))
-    assert "started again" in answer.content
+    assert "restarted" in answer.content
 
 
 async def test_buttons_and_reactions_of_an_earlier_life(scene: Scene) -> None:

@@ -24,7 +24,7 @@ async def here(tmp_path: Path) -> AsyncIterator[Site]:
 async def test_a_film_has_its_buttons_in_words(here: Site) -> None:
     await here.asked()
     film = await here.drawn()
-    assert labels(film) == ["⚡ Another seed", "✏️ Other words", "➕ Extend", "🗑 Delete", "🙈 Hide"]
+    assert labels(film) == ["⚡ Another seed", "✏️ Change prompt", "➕ Extend", "🗑 Delete", "🙈 Hide"]
 
 
 async def test_whoever_presses_rerolls_and_pays(here: Site) -> None:
@@ -32,7 +32,7 @@ async def test_whoever_presses_rerolls_and_pays(here: Site) -> None:
     film = await here.drawn()
     click = here.ben.clicks(film, "⚡")
     answer = await here.kit.until(lambda: click.answer)
-    assert answer["text"] == "🎬 Taken down as film 2."
+    assert answer["text"] == "🎬 Added to the queue: film 2."
     await here.says(here.cave, "Queued")
     second = await here.status(2)
     assert (second.kind, second.parent_id, second.member) == (RequestKind.REROLL, 1, member(here.ben))
@@ -73,7 +73,7 @@ async def test_a_film_that_failed_is_tried_again_or_shorter(here: Site) -> None:
     status = await here.asked(caption="/animate the fox 4.8s")
     job = await here.work.start()
     await here.work.store.fail(job.claim, Failure(code="out_of_memory", sentence="The card ran out of memory."))
-    await here.kit.until(lambda: status.text == "⚠️ The card ran out of memory. Nothing charged.")
+    await here.kit.until(lambda: status.text == "⚠️ The card ran out of memory. Nothing was charged.")
     assert labels(status) == ["🔁 Try again", "✂️ Try shorter"]
     here.mia.clicks(status, "Try shorter")
     await here.says(here.cave, "2.4 s")
@@ -86,7 +86,7 @@ async def test_deleting_takes_film_and_files_away(here: Site) -> None:
     await here.asked()
     film = await here.drawn()
     click = here.mia.clicks(film, "Delete")
-    assert (await here.kit.until(lambda: click.answer))["text"] == "🗑 Film 1 is deleted."
+    assert (await here.kit.until(lambda: click.answer))["text"] == "🗑 Film 1 has been deleted."
     assert film.deleted
     assert (await here.status()).purged
 
@@ -102,7 +102,7 @@ async def test_a_film_that_is_hidden_is_covered_in_place(here: Site) -> None:
 async def test_other_words_are_asked_for_and_answered(here: Site) -> None:
     await here.asked()
     film = await here.drawn()
-    here.ben.clicks(film, "Other words")
+    here.ben.clicks(film, "Change prompt")
     question = await here.says(here.cave, "reply to this message")
     here.ben.says(here.cave, "the fox yawns", reply_to=question)
     await here.says(here.cave, "the fox yawns")
@@ -171,7 +171,7 @@ async def test_a_reaction_is_refused_in_private_and_once_an_hour(here: Site) -> 
         here.ben.reacts(film)
     refusal = await here.says(here.ben.private, "of video left")
     here.ben.says(here.ben.private, "/quota")
-    await here.says(here.ben.private, "come back each day")
+    await here.says(here.ben.private, "back each day")
     assert [it for it in here.ben.private.from_bot if "this film needs" in it.text] == [refusal]
     assert len(await here.requests()) == 2
 
@@ -206,7 +206,7 @@ async def test_a_clock_that_is_set_back_makes_no_refusal_come_twice(tmp_path: Pa
         here.ben.reacts(film)
         here.ben.reacts(film, "⚡")
         here.ben.says(here.ben.private, "/quota")
-        await here.says(here.ben.private, "come back each day")
+        await here.says(here.ben.private, "back each day")
         assert [it for it in here.ben.private.from_bot if "this film needs" in it.text] == [refusal]
 
 
@@ -288,7 +288,10 @@ async def test_a_film_is_posted_again_at_a_pace(here: Site) -> None:
     first, second = here.mia.clicks(page, "Post 1"), here.mia.clicks(page, "Post 1")
     again = await here.film(here.mia.private, besides={film})
     said = [(await here.kit.until(lambda click=click: click.answer))["text"] for click in (first, second)]
-    assert said == ["Film 1 is posted again.", "One film at a time, please: wait some seconds, then press again."]
+    assert said == [
+        "Film 1 has been posted again.",
+        "One film at a time, please: wait a few seconds, then press again.",
+    ]
     assert [it for it in here.mia.private.from_bot if is_film(it)] == [film, again]
 
 

@@ -34,13 +34,13 @@ async def said(here: Site, click: Click) -> str:
 
 
 async def copied(here: Site) -> Message:
-    assert await said(here, await chosen(here)) == "Film 1 is posted again."
+    assert await said(here, await chosen(here)) == "Film 1 has been posted again."
     return await here.film(here.mia.private)
 
 
 async def test_a_copy_does_what_the_film_does(here: Site) -> None:
     copy = await copied(here)
-    assert await said(here, here.mia.clicks(copy, "Another seed")) == "🎬 Taken down as film 2."
+    assert await said(here, here.mia.clicks(copy, "Another seed")) == "🎬 Added to the queue: film 2."
     again = await here.drawn(here.mia.private, besides={copy})
     assert again.reply_to is copy
     here.mia.says(here.mia.private, "the fox yawns", reply_to=copy)
@@ -53,7 +53,7 @@ async def test_a_film_is_covered_and_deleted_wherever_it_stands(here: Site) -> N
     here.ben.clicks(film, "Hide")
     both = (film, copy)
     await here.kit.until(lambda: all(it.media is not None and it.media.spoiler for it in both))
-    assert await said(here, here.mia.clicks(film, "Delete")) == "🗑 Film 1 is deleted."
+    assert await said(here, here.mia.clicks(film, "Delete")) == "🗑 Film 1 has been deleted."
     await here.kit.until(lambda: film.deleted and copy.deleted)
 
 
@@ -64,7 +64,7 @@ async def test_a_copy_on_discord_is_the_relays_to_take_away(here: Site) -> None:
     await here.desk.links.redeem(member(here.mia), offer.code)
     there = MessageRef(platform="discord", chat_id="70", message_id="71")
     await here.work.store.copy_posted(1, there, (await here.status()).rev)
-    assert await said(here, here.mia.clicks(film, "Delete")) == "🗑 Film 1 is deleted."
+    assert await said(here, here.mia.clicks(film, "Delete")) == "🗑 Film 1 has been deleted."
     await here.kit.until(lambda: film.deleted)
     await here.settled(lambda: still_stands(here, there))
     assert {exchange.call.get("chat_id") for exchange in here.kit.called("deleteMessage")} == {here.cave.id}

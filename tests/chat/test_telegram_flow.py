@@ -53,7 +53,7 @@ async def test_options_count_in_a_reply_to_a_film(here: Site, command: bool) -> 
     film = await here.drawn(here.mia.private)
     words = "faster please 3.6s seed 7 gif spoiler style lively"
     here.mia.says(here.mia.private, f"/animate {words}" if command else words, reply_to=film)
-    await here.says(here.mia.private, "“faster please” · 3.6 s · seed 7 · style lively · GIF · covered")
+    await here.says(here.mia.private, "“faster please” · 3.6 s · seed 7 · style lively · GIF · spoiler")
     again = await here.drawn(here.mia.private, besides={film})
     assert again.media is not None
     assert again.media.spoiler

@@ -42,7 +42,7 @@ async def refused(here: Site, words: str) -> Message:
 )
 async def test_what_is_no_picture_is_refused(here: Site, send: Callable[[Site], Message]) -> None:
     asked = send(here)
-    answer = await refused(here, "no picture that I can animate")
+    answer = await refused(here, "not a picture I can animate")
     assert answer.reply_to is asked
 
 
@@ -158,7 +158,7 @@ async def test_a_question_that_fails_is_asked_again(here: Site, fault: faults.Fa
 async def test_a_flood_wait_does_not_call_the_file_gone(here: Site) -> None:
     here.kit.faults.add(faults.flood_wait("getFile", 60))
     here.mia.sends_photo(here.cave, samples.picture(), ASK)
-    await refused(here, "did not hand out the picture; please try again")
+    await refused(here, "could not download the picture from Telegram; please try again")
 
 
 async def test_an_endless_download_is_cut_off(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ async def test_a_refusal_for_which_a_group_has_no_room_is_said_in_private(tmp_pa
         await here.says(here.mia.private, "I animate")
         for _ in range(tight.group_count(Priority.STATE) + 1):
             here.mia.sends_voice(here.cave, ASK)
-        await here.says(here.mia.private, "no picture that I can animate")
+        await here.says(here.mia.private, "not a picture I can animate")
         assert len(here.cave.from_bot) == tight.group_count(Priority.STATE)
 
 
@@ -230,9 +230,9 @@ async def test_another_bot_is_not_heard(here: Site) -> None:
 
 async def test_options_that_are_wrong_are_refused_with_their_rule(here: Site) -> None:
     for caption, words in (
-        ("/animate x 999s", "is no length"),
+        ("/animate x 999s", "is not a valid length"),
         ("/animate x seed 99999999999999", "seed"),
-        ("/animate x style baroque", "no style"),
+        ("/animate x style baroque", "not as an option: “style baroque”"),
     ):
         here.mia.sends_photo(here.cave, samples.picture(), caption)
         await here.says(here.cave, words)

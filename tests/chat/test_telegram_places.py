@@ -154,7 +154,7 @@ async def test_a_code_from_discord_links_the_telegram_account(here: Site) -> Non
     here.mia.says(here.mia.private, f"/link {offer.code}")
     await here.says(here.mia.private, "one quota, one history")
     here.ben.says(here.ben.private, f"/link {offer.code}")
-    await here.says(here.ben.private, "does not count")
+    await here.says(here.ben.private, "is not valid")
 
 
 async def test_a_code_in_a_group_is_spoilt(here: Site) -> None:
@@ -163,7 +163,7 @@ async def test_a_code_in_a_group_is_spoilt(here: Site) -> None:
     refused = await here.says(here.cave, "between you and me")
     assert labels(refused) == ["Ask in private"]
     here.mia.says(here.mia.private, f"/link {offer.code}")
-    await here.says(here.mia.private, "does not count")
+    await here.says(here.mia.private, "is not valid")
 
 
 async def test_a_reroll_by_reaction_credits_both(here: Site) -> None:

@@ -123,7 +123,7 @@ async def test_buttons_of_an_earlier_start_work(scene: Scene) -> None:
     await scene.bot.start()
     click = scene.mia.clicks(scene.films[0], "Hide")
     answer = await scene.kit.until(lambda: click.answer, timeout_s=PATIENCE_S)
-    assert answer["text"] == "🙈 Film 1 is covered now."
+    assert answer["text"] == "🙈 Film 1 is now hidden behind a spoiler."
     film = scene.films[0]
     await scene.kit.until(lambda: film.media is not None and film.media.spoiler, timeout_s=PATIENCE_S)
 
@@ -183,7 +183,7 @@ async def test_an_update_on_which_the_bot_ends_twice_is_refused_and_never_begun_
     await scene.bot.start()
     ben = scene.kit.person("Ben")
     answer = await scene.kit.until(
-        lambda: next((it for it in scene.cave.from_bot if "will not try it again" in it.text), None),
+        lambda: next((it for it in scene.cave.from_bot if "will not try again" in it.text), None),
         timeout_s=PATIENCE_S,
     )
     assert answer.reply_to is not None

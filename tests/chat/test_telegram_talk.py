@@ -70,7 +70,7 @@ async def test_in_private_what_is_passed_on_costs_nothing(here: Site) -> None:
 
 async def test_in_private_a_voice_is_told_what_can_be_animated(here: Site) -> None:
     here.mia.sends_voice(here.mia.private)
-    await here.says(here.mia.private, "no picture that I can animate")
+    await here.says(here.mia.private, "not a picture I can animate")
 
 
 @pytest.mark.parametrize(

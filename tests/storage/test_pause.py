@@ -38,6 +38,9 @@ async def test_waiting_films_say_so_keep_their_place_and_promise_no_time(store: 
         (1, True, None),
         (2, True, None),
     ]
+    assert not any(status.pause_ends for status in await store.queue())
+    await store.pause(for_ms=60_000)
+    assert all(status.pause_ends for status in await store.queue())
     await store.resume()
     assert await store.queue() == before
 
