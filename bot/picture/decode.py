@@ -46,8 +46,8 @@ def read_picture(
     """Any bytes give a Picture or RequestRejected(field=field), never another exception.
 
     For a process of its own (`child`): takes up to seconds of CPU, more for hostile bytes. Sides are checked in the
-    header, before anything is decoded. While it runs it holds up to 5 bytes per pixel of the upload, for WebP 16: at
-    50 megapixels 0.25 and 0.8 GB.
+    header, before anything is decoded. While it runs it holds up to 5 bytes per pixel of the upload, for WebP,
+    animations and deep grey with transparency up to 16: at 50 megapixels 0.25 and 0.8 GB.
     Where something is transparent, white shows through: such pictures are mostly drawings and logos made
     for a light page. What is itself nearly white is put on dark grey instead.
     """
