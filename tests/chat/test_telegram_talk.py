@@ -80,7 +80,7 @@ async def test_in_private_a_voice_is_told_what_can_be_animated(here: Site) -> No
         ("/cancle", "Did you mean /cancel?"),
         ("/hlep", "Did you mean /help?"),
         ("/HISTROY", "Did you mean /history?"),
-        ("/xyzzy", "I do not know /\u2060xyzzy. /help says what I can do."),
+        ("/xyzzy", "I do not know /\u2060xyzzy. /help tells you what I can do."),
     ],
 )
 async def test_in_private_a_mistyped_command_is_told_the_right_one(here: Site, typed: str, words: str) -> None:
