@@ -82,16 +82,16 @@ async def test_the_queue_shows_what_waits_here(here: Site) -> None:
 
 
 async def test_the_quota_is_said(here: Site) -> None:
-    await here.asked(caption="/animate x 20s")
+    await here.asked(caption="/animate x 24s")
     here.mia.says(here.cave, "/quota")
-    await here.says(here.cave, "100 s")
+    await here.says(here.cave, "96 s")
 
 
 async def test_a_request_beyond_the_quota_is_refused_with_a_way_out(here: Site) -> None:
     await here.asked(caption="/animate x 118s")
     here.mia.sends_photo(here.cave, samples.picture(), "/animate y 4s")
-    answer = await here.says(here.cave, "2 s of video left")
-    assert "try 2 s" in answer.text
+    answer = await here.says(here.cave, "2.4 s of video left")
+    assert "try 2.4 s" in answer.text
 
 
 async def test_cancel_takes_the_only_film_the_answered_one_or_a_number(here: Site) -> None:
