@@ -63,7 +63,7 @@ async def test_options_count_in_a_reply_to_a_film(here: Site, command: bool) -> 
 
 async def test_a_decade_is_no_length_and_the_member_is_told(here: Site) -> None:
     here.mia.sends_photo(here.cave, samples.picture(), "/animate 80s anime style")
-    await here.says(here.cave, "“80s anime style” · 5 s")
+    await here.says(here.cave, "“80s anime style” · 4.8 s")
     await here.says(here.cave, "not as an option: “80s”")
 
 

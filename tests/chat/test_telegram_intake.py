@@ -188,7 +188,7 @@ async def test_right_to_left_and_invisible_text(here: Site) -> None:
     status = await here.status()
     assert "\u200b" not in status.params.prompt
     assert "\u202e" not in status.params.prompt
-    assert status.params.duration_ms == 5000
+    assert status.params.duration_ms == 4800
 
 
 async def test_words_of_members_call_nobody(here: Site) -> None:
