@@ -65,8 +65,13 @@ class Builder(Protocol):
 
 @asynccontextmanager
 async def platforms(desk: Desk, settings: Settings, chats: MutableMapping[str, Chat]) -> AsyncGenerator[None]:
-    """Serve every platform with a token; `chats` holds those that are up."""
+    """Serve every platform with a token; `chats` holds those that are up. Raises SettingsError where there is none."""
     tokens = configured(settings)
+    if not tokens:
+        raise SettingsError(
+            f"No chat platform has a token: set {DISCORD_TOKEN_VARIABLE} or {TELEGRAM_TOKEN_VARIABLE}. "
+            "Without a chat, `try` makes films."
+        )
     tasks: list[asyncio.Task[None]] = []
     for platform, token in tokens.items():
         module = f"bot.{platform}"
@@ -75,11 +80,6 @@ async def platforms(desk: Desk, settings: Settings, chats: MutableMapping[str, C
             continue
         builder = cast(Builder, importlib.import_module(module))
         tasks.append(asyncio.create_task(_keep_up(platform, builder, desk, settings, token, chats), name=platform))
-    if not tasks:
-        log.warning(
-            "no chat platform is served; films can be asked for with `try` only",
-            extra={"set": f"{DISCORD_TOKEN_VARIABLE} or {TELEGRAM_TOKEN_VARIABLE}"},
-        )
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import botkit
 import pytest
+from botkit import nowhere
 from botkit.house import bench
 
 from bot.__main__ import main
@@ -46,7 +47,7 @@ def installed(folder: Path) -> Path:
     folder.mkdir()
     asyncio.run(filled(folder / "data"))
     config = folder / "config.toml"
-    config.write_text("[data]\nfolder = 'data'\nballast_bytes = 0\n")
+    config.write_text("[data]\nfolder = 'data'\nballast_bytes = 0\n" + nowhere.TELEGRAM)
     return config
 
 
@@ -114,7 +115,7 @@ def test_an_environment_that_names_nothing_is_no_reason_to_take_another(
 
 def test_a_bot_that_runs_is_found_from_anywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = installed(tmp_path / "bot")
-    tokens = {"FLIPBOOK_DISCORD_TOKEN": "", "FLIPBOOK_TELEGRAM_TOKEN": ""}
+    tokens = nowhere.TOKENS
     bot = subprocess.Popen(
         (sys.executable, "-m", "bot", "run", "--config", "config.toml"),
         cwd=config.parent,

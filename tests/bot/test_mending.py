@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from botkit import nowhere
 from botkit.house import MIA, bench
 from botkit.recording import RecordingChat
 
@@ -44,7 +45,7 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def config(tmp_path: Path) -> str:
     path = tmp_path / "config.toml"
-    path.write_text("[data]\nfolder = 'data'\nballast_bytes = 0\n")
+    path.write_text("[data]\nfolder = 'data'\nballast_bytes = 0\n" + nowhere.TELEGRAM)
     return str(path)
 
 
@@ -167,7 +168,7 @@ def test_a_read_only_data_folder_is_refused_in_one_sentence(data: Path, config: 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM for one process there")
 def test_an_engine_that_its_owner_must_mend_leaves_the_bot_up(tmp_path: Path, config: str) -> None:
     path = os.pathsep.join(str(folder) for folder in (ROOT / "tests" / "botkit" / "stub", ROOT / "tests", ROOT))
-    tokens = {"FLIPBOOK_DISCORD_TOKEN": "", "FLIPBOOK_TELEGRAM_TOKEN": ""}
+    tokens = nowhere.TOKENS
     process = subprocess.Popen(
         [sys.executable, "-m", "bot", "run", "--config", config],
         stderr=subprocess.PIPE,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import botkit
 import pytest
+from botkit import nowhere
 from botkit.house import png
 
 from bot import exits
@@ -23,7 +24,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM cannot be se
 
 
 def start(arguments: Sequence[str | Path], cwd: Path, **env: str) -> subprocess.Popen[bytes]:
-    tokens = {"FLIPBOOK_DISCORD_TOKEN": "", "FLIPBOOK_TELEGRAM_TOKEN": ""}
+    tokens = nowhere.TOKENS
     return subprocess.Popen(
         (sys.executable, "-m", "bot", *map(str, arguments)),
         cwd=cwd,
@@ -80,7 +81,9 @@ def test_the_same_with_json_whose_progress_goes_to_standard_error(fox: Path, tmp
 
 
 def test_a_bot_whose_log_nobody_reads_stops_in_order(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text("[data]\nfolder = 'data'\nballast_bytes = 0\n[log]\nlevel = 'debug'\n")
+    (tmp_path / "config.toml").write_text(
+        "[data]\nfolder = 'data'\nballast_bytes = 0\n[log]\nlevel = 'debug'\n" + nowhere.TELEGRAM
+    )
     process = start(["run", "--config", "config.toml"], tmp_path)
     assert process.stderr is not None
     process.stderr.readline()

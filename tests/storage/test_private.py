@@ -10,6 +10,7 @@ from pathlib import Path
 
 import botkit
 import pytest
+from botkit import nowhere
 from botkit.house import bench, png
 
 from bot.app import open_house
@@ -100,8 +101,8 @@ def test_all_that_a_film_leaves_in_the_data_folder_is_closed_and_the_film_itself
 
 
 def test_a_running_bot_makes_nothing_that_others_may_read(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text("[data]\nfolder = 'data'\nballast_bytes = 1000\n")
-    tokens = {"FLIPBOOK_DISCORD_TOKEN": "", "FLIPBOOK_TELEGRAM_TOKEN": ""}
+    (tmp_path / "config.toml").write_text("[data]\nfolder = 'data'\nballast_bytes = 1000\n" + nowhere.TELEGRAM)
+    tokens = nowhere.TOKENS
     bot = subprocess.Popen(
         (sys.executable, "-m", "bot", "run", "--config", "config.toml"),
         cwd=tmp_path,
