@@ -178,7 +178,7 @@ def test_an_engine_that_its_owner_must_mend_leaves_the_bot_up(tmp_path: Path, co
     )
     assert process.stderr is not None
     for line in process.stderr:
-        if "no film is drawn until this is mended" in line:
+        if "no film is drawn until the owner mends this" in line:
             assert "half downloaded" in line
             break
     with pytest.raises(DatabaseRefused, match="Another bot"), hold(tmp_path / "data", "bot"):
