@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,17 @@ class SteppedClock:
         return SystemClock().boot_id()
 
 
+def _stepped(clock: SteppedClock) -> type[datetime]:
+    """The library's wall clock, stepped with ours: the machine's own cannot be set for one process."""
+
+    class Stepped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=clock.days)
+
+    return Stepped
+
+
 @dataclass(slots=True)
 class Loop:
     """How much later than asked the event loop comes back, and how long it worked without a break meanwhile.
@@ -97,11 +109,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def measure(report: Report, folder: Path, minutes: float) -> None:
+    from apscheduler.schedulers import base
     from botkit.recording import RecordingChat
 
+    from bot import upkeep
     from bot.app import at_work, open_house
     from bot.supervisor import Patience
     from storage.invariants import violations
+    from storage.keeping import Deleted
     from storage.settings import DataSettings, EngineSettings, QueueSettings, QuotaSettings, Settings
 
     settings = Settings(
@@ -111,9 +126,11 @@ async def measure(report: Report, folder: Path, minutes: float) -> None:
         quota=QuotaSettings(burst_s=600, refill_s_per_day=600),
     )
     clock, chat, loop = SteppedClock(), RecordingChat(), Loop()
+    for rhythm in ("RECLAIM_S", "PAUSE_S", "EXPIRE_S", "SWEEP_S", "BACKUP_CHECK_S", "SCRUB_S", "BALLAST_S"):
+        setattr(upkeep, rhythm, min(getattr(upkeep, rhythm), CHORE_S_MAX))
+    Deleted.PERIOD_S = min(Deleted.PERIOD_S, CHORE_S_MAX)
+    base.datetime = _stepped(clock)
     async with open_house(settings, clock) as house, at_work(house, {"test": chat}, Patience()) as work:
-        for chore in work.chores:
-            chore.every_s = min(chore.every_s, CHORE_S_MAX)
         asked: list[int] = []
         companions = [asyncio.create_task(loop.watch()), asyncio.create_task(_ask(house, asked))]
         try:

@@ -1,7 +1,8 @@
 """What must happen now and then whether or not anybody asks: rescue, expiry, letting go, backup, room on the disk.
 
-Rhythms are counted on the event loop's clock, which nobody sets; runs that a sleep or a busy machine missed are made up
-for by one. What is judged by its age waits for some hours after the wall clock was set.
+APScheduler starts the jobs, in intervals that no setting of the wall clock changes (`bot.steady_scheduler`); one run
+makes up for those that a busy machine missed. What is judged by its age waits for some hours after the wall
+clock was set.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
+from bot.steady_scheduler import Every, SteadyScheduler
 from bot.wall_clock import WallClock
 from storage.backups import back_up_if_due
 from storage.ballast import Ballast
@@ -46,40 +48,55 @@ class Chore:
     name: str
     do: Callable[[], Awaitable[object]]
     every_s: float
-    """From the end of one run to the beginning of the next."""
+    """From one start to the next; a start is left out while the run before it is under way."""
     runs: int = 0
     """That ended without an error."""
+    _failures: Repeats = field(default_factory=Repeats)
 
-    async def keep_at_it(self) -> None:
-        """Until cancelled. A run that fails is logged and comes again."""
-        failures = Repeats()
-        while True:
-            try:
-                await self.do()
-            except DatabaseTrouble:
-                log.debug("a chore waits for the database", extra={"chore": self.name})
-            except Exception:
-                if failures.again():
-                    log.exception("a chore failed", extra={"chore": self.name, "times": failures.count})
-            else:
-                self.runs += 1
-                failures.over()
-            await asyncio.sleep(self.every_s)
+    _running: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Do it once. A failure is logged, and the next run tries again."""
+        self._running = asyncio.current_task()
+        try:
+            await self.do()
+        except asyncio.CancelledError:
+            # Only the end of `upkeep` cancels a run. Raised, APScheduler would log it as a failure.
+            log.debug("a chore was cancelled", extra={"chore": self.name})
+        except DatabaseTrouble:
+            log.debug("a chore waits for the database", extra={"chore": self.name})
+        except Exception:
+            if self._failures.again():
+                log.exception("a chore failed", extra={"chore": self.name, "times": self._failures.count})
+        else:
+            self.runs += 1
+            self._failures.over()
+
+    async def end(self) -> None:
+        """Cancel the run under way, if any, and wait until it has let go of the store."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
 
 
 @asynccontextmanager
 async def upkeep(
     store: Store, database: Database, media: Media, clock: Clock, settings: Settings
 ) -> AsyncGenerator[Sequence[Chore]]:
-    """Do every chore in its rhythm until the block ends, each for the first time at once."""
+    """Run every chore in its interval until the block ends, each for the first time at once."""
     chores = _chores(store, database, media, clock, settings)
-    tasks = [asyncio.create_task(chore.keep_at_it(), name=chore.name) for chore in chores]
+    scheduler = SteadyScheduler()
+    for chore in chores:
+        scheduler.add(chore.run, Every(chore.every_s), name=chore.name)
+    scheduler.start()
     try:
         yield chores
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        scheduler.clear()
+        # A run that was submitted just now begins, so that it can be ended: the library logs others as failures.
+        await asyncio.sleep(0)
+        await asyncio.gather(*(chore.end() for chore in chores))
+        scheduler.shutdown(wait=False)
 
 
 def _chores(store: Store, database: Database, media: Media, clock: Clock, settings: Settings) -> Sequence[Chore]:

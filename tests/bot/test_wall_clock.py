@@ -6,6 +6,7 @@ import ast
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from bot.upkeep import upkeep
 from bot.wall_clock import STEP_MS, WallClock
 from storage.backups import BACKUP_EVERY_S, BACKUPS_KEPT, back_up_if_due, daily
 from storage.jobs import JobState
-from storage.keeping import SCRUB_AGE_MS, scrub, sweep
+from storage.keeping import SCRUB_AGE_MS, Deleted, scrub, sweep
 from storage.settings import DataSettings, Settings
 
 DAY_MS = 86_400_000
@@ -36,13 +37,27 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every chore many times a second."""
     for name in ("RECLAIM_S", "PAUSE_S", "EXPIRE_S", "SWEEP_S", "BACKUP_CHECK_S", "SCRUB_S", "BALLAST_S"):
         monkeypatch.setattr(chores_module, name, 0.01)
+    monkeypatch.setattr(Deleted, "PERIOD_S", 0.01)
 
 
-async def test_every_chore_goes_on_and_no_step_holds_the_loop_up(room: Bench, quick: None) -> None:
+async def test_every_chore_goes_on_and_no_step_holds_the_loop_up(
+    room: Bench, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wall(datetime):
+        """What APScheduler reads: the machine's own clock cannot be set for one process."""
+
+        step = timedelta()
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + cls.step
+
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Wall)
     settings = Settings(data=DataSettings(folder=room.folder, ballast_bytes=0, free_bytes_min=0))
     async with upkeep(room.store, room.database, room.media, room.clock, settings) as chores:
         for step_ms in STEPS_MS:
             room.clock.ms += step_ms
+            Wall.step += timedelta(milliseconds=step_ms)
             before = [chore.runs for chore in chores]
             async with asyncio.timeout(20):
                 while any(chore.runs < runs + 2 for chore, runs in zip(chores, before, strict=True)):  # noqa: ASYNC110
