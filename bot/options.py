@@ -36,7 +36,7 @@ _SIGNS = ":=#"
 _PIECES = re.compile(r"[^\s,;]+(?:[,;](?=\d)[^\s,;]+)*[,;]*|[,;]+")
 """Words, also where no blank follows a comma; a comma between digits is a decimal mark."""
 _LENGTH = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?|[.,]\d{1,9})-?([^\W\d_]{0,8})")
-_WHOLE = re.compile(r"\d{1,12}")
+_WHOLE = re.compile(r"\d{1,40}")
 _KEYED = re.compile(r"(--|[—–])?(mp4|[^\W\d_]{2,12})([:=#]{0,2})(.*)", re.DOTALL)
 
 

@@ -108,6 +108,7 @@ ENGLISH = {
     "5s and seed 7": w("", "5", seed="7"),
     "the fox seed 7 and 5s": w("the fox", "5", seed="7"),
     "the fox 5s,seed=7,gif": w("the fox", "5", seed="7", form="gif"),
+    "the fox seed 99999999999999": w("the fox", seed="99999999999999"),
     "plants a seed slowly": w("plants a seed slowly"),
     "a seed sprouts": w("a seed sprouts"),
     "plants a seed 7": w("plants a seed 7"),

@@ -230,7 +230,7 @@ async def test_another_bot_is_not_heard(here: Site) -> None:
 
 async def test_options_that_are_wrong_are_refused_with_their_rule(here: Site) -> None:
     for caption, words in (
-        ("/animate x 999s", "is not a valid length"),
+        ("/animate x 999 seconds", "is not a valid length"),
         ("/animate x seed 99999999999999", "seed"),
     ):
         here.mia.sends_photo(here.cave, samples.picture(), caption)
