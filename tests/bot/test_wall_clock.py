@@ -13,6 +13,7 @@ import pytest
 from botkit.house import MIA, Bench, bench
 
 from bot import upkeep as chores_module
+from bot.steady_scheduler import Every, SteadyScheduler
 from bot.upkeep import upkeep
 from bot.wall_clock import STEP_MS, WallClock
 from storage.backups import BACKUP_EVERY_S, BACKUPS_KEPT, back_up_if_due, daily
@@ -64,12 +65,51 @@ async def test_every_chore_goes_on_and_no_step_holds_the_loop_up(
                     await asyncio.sleep(0.01)
 
 
+@pytest.mark.parametrize("step_ms", [1000 * DAY_MS, -1000 * DAY_MS])
+@pytest.mark.parametrize("reading", [1, 2, 3, 4])
+async def test_a_clock_that_is_set_between_two_readings_of_one_look_stops_no_job(
+    monkeypatch: pytest.MonkeyPatch, reading: int, step_ms: int
+) -> None:
+    class Wall(datetime):
+        """Set just before its n-th reading from now on."""
+
+        left = 0
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            cls.left -= 1
+            return datetime.now(tz) + timedelta(milliseconds=step_ms if cls.left <= 0 else 0)
+
+    Wall.left = 1_000_000
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Wall)
+    monkeypatch.setattr("bot.steady_scheduler.LOOK_S_MAX", 0.05)
+    runs: list[int] = []
+
+    async def job() -> None:
+        runs.append(0)
+        if len(runs) == 2:
+            # The look that started this run is over: the readings of the next one are counted.
+            Wall.left = reading
+
+    scheduler = SteadyScheduler()
+    scheduler.add(job, Every(0.01), name="job")
+    scheduler.start()
+    try:
+        async with asyncio.timeout(10):
+            while len(runs) < 6:  # noqa: ASYNC110 - a job has no event
+                await asyncio.sleep(0.01)
+    finally:
+        scheduler.shutdown(wait=False)
+
+
 def test_nothing_that_waits_is_built_on_the_wall_clock() -> None:
     """Wall time comes from `Clock` alone, so that every use of it can be found; waits are counted on the monotonic one.
 
-    Exempt: the clock itself, a report's own moment, which nobody compares, and notes whose number is bounded too.
+    Exempt: the clock itself, a report's own moment, which nobody compares, notes whose number is bounded too, and the
+    scheduler, which reads what its library reads.
     """
-    exempt = {"storage/clock.py", "engine/draw.py", "bot/notes.py"}
+    exempt = {"storage/clock.py", "engine/draw.py", "bot/notes.py", "bot/steady_scheduler.py"}
+    wall = ("datetime.now", "datetime.utcnow", "time.time", "time.time_ns", "date.today")
     found: list[str] = []
     for room in ("bot", "engine", "storage"):
         for path in (ROOT / room).rglob("*.py"):
@@ -77,7 +117,7 @@ def test_nothing_that_waits_is_built_on_the_wall_clock() -> None:
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if name not in exempt and isinstance(node, ast.Attribute):
                     used = ast.unparse(node)
-                    if used in ("datetime.now", "datetime.utcnow", "time.time", "time.time_ns", "date.today"):
+                    if used in wall or used.endswith(tuple(f".{name}" for name in wall)):
                         found.append(f"{name}:{node.lineno} {used}")
     assert found == []
 
