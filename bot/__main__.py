@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     once.add_argument("--steps", metavar="N", help="denoising steps for each part")
     once.add_argument("--size", metavar="PIXELS", help="the film has about PIXELS² pixels")
     once.add_argument("--end-picture", type=Path, metavar="FILE", help="how the film should end (inverted only)")
+    once.add_argument("--letterbox", action="store_true", help="all of the picture, between black bars")
     _where(once)
     _how(once)
 

@@ -194,6 +194,7 @@ def _incoming(options: argparse.Namespace, settings: Settings) -> Incoming:
         steps=options.steps,
         size=options.size,
         end_picture=end_picture,
+        letterbox=options.letterbox,
     )
 
 

@@ -12,7 +12,7 @@ from bot import intake
 from bot.chat import Incoming
 from bot.films import Asker, Films
 from bot.intake import Changes, Options, Rules
-from bot.kept import keep_pictures, last_frame, still_kept
+from bot.kept import keep_pictures, kept_pictures, last_frame, still_kept
 from bot.link import Links
 from bot.picture.readers import Readers
 from bot.wording import table
@@ -124,6 +124,9 @@ class Desk(Films):
         if changes.same_film and not self._rules.model.seed_varies:
             raise RequestRejected(words.seed_varies_nothing, field="seed")
         params = changes.applied(parent.params)
+        if changes.letterbox:
+            params = await self._letterboxed(params, parent, asker, words)
+            changes = replace(changes, notes=(words.letterboxed, *changes.notes))
         return await self._again(parent, params, asker, RequestKind.REROLL, changes=changes)
 
     async def retry(self, request_id: int, asker: Asker, *, shorter: bool = False) -> Accepted:
@@ -203,6 +206,16 @@ class Desk(Films):
         self._check_kept(parent, words)
         self._check_model(parent, words)
         return parent
+
+    async def _letterboxed(self, params: FilmParams, parent: Status, asker: Asker, words: Table) -> FilmParams:
+        """With the kept pictures whole, between black bars, where the film would crop them."""
+        kept = await asyncio.to_thread(kept_pictures, self._media, params)
+        if kept is None:
+            raise film_gone(words, parent.request_id)
+        whose = f"{asker.member.platform}:{asker.member.user_id}"
+        pictures = await self._readers.read(*kept, whose=whose, letterbox=params.size)
+        start, end = await asyncio.to_thread(keep_pictures, self._media, pictures)
+        return replace(params, picture=start, end_picture=end)
 
     def _check_kept(self, parent: Status, words: Table) -> None:
         """Refuse to go on from what retention or erasure took."""

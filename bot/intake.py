@@ -77,12 +77,14 @@ class Changes:
     duration_ms: int | None = None
     form: str | None = None
     spoiler: bool = False
+    letterbox: bool = False
     notes: tuple[str, ...] = ()
 
     @property
     def same_film(self) -> bool:
         """Only the seed is another."""
-        return self.prompt is None and self.style is None and self.duration_ms is None and self.form is None
+        given = (self.prompt, self.style, self.duration_ms, self.form)
+        return not self.letterbox and all(one is None for one in given)
 
     def applied(self, params: FilmParams) -> FilmParams:
         return replace(
@@ -151,6 +153,7 @@ def read_changes(text: str, rules: Rules, draw: random.Random, words: Table, *, 
         duration_ms=duration_ms,
         form=wish.form,
         spoiler=wish.spoiler,
+        letterbox=wish.letterbox,
         notes=unread_notes(wish, words) + model_notes(wish.prompt, duration_ms, rules.model, words),
     )
 

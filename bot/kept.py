@@ -52,6 +52,14 @@ def still_kept(media: Media, params: FilmParams) -> bool:
     return all(media.keep(blob) for blob in blobs if blob is not None)
 
 
+def kept_pictures(media: Media, params: FilmParams) -> tuple[bytes, bytes | None] | None:
+    """Start and end picture as they were kept; None where one is damaged or gone."""
+    if not still_kept(media, params):
+        return None
+    end = params.end_picture
+    return media.path(params.picture).read_bytes(), None if end is None else media.path(end).read_bytes()
+
+
 def clear_scratch(data_folder: Path) -> None:
     """Take away what a bot that was killed had no time to. Only for whoever holds the data folder."""
     files.remove_folder(data_folder / SCRATCH)

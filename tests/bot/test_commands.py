@@ -110,6 +110,15 @@ def test_without_a_picture_ours_is_animated(
     assert json.loads(capsys.readouterr().out)["prompt"]
 
 
+def test_a_strip_is_letterboxed_where_that_is_asked_for(
+    tmp_path: Path, stub: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (900, 100), (40, 90, 160)).save(strip := tmp_path / "strip.png")
+    out = str(tmp_path / "out")
+    assert main(["try", str(strip), "zoom in", "--seconds", "1", "--letterbox", "--out", out, "--json"]) == 0
+    assert "Letterbox: the film shows the whole picture" in " ".join(capsys.readouterr().err.split())
+
+
 BAD_PICTURES = {
     "text.png": b"Dear diary",
     "truncated.jpg": None,

@@ -114,6 +114,19 @@ async def test_a_letterboxed_strip_is_kept_whole(room: Bench, changes: dict[str,
             assert kept.size == (960, 416)
 
 
+async def test_a_strip_is_letterboxed_also_when_its_film_is_asked_for_again(room: Bench) -> None:
+    desk = desk_of(room)
+    await desk.submit(wish(picture=strip(4000, 200), end_picture=png(), size="640"))
+    await room.draw_next()
+    accepted = await desk.reroll(1, asker(), prompt="letterbox")
+    params = accepted.status.params
+    assert [accepted.notes, params.prompt] == [(LANGUAGES["en"].letterboxed,), "the fox turns"]
+    assert params.end_picture is not None
+    for blob in (params.picture, params.end_picture):
+        with Image.open(room.media.path(blob)) as kept:
+            assert kept.size == (960, 416)
+
+
 def strip(width: int, height: int) -> bytes:
     out = BytesIO()
     Image.new("RGB", (width, height), (40, 90, 160)).save(out, "PNG")
@@ -240,7 +253,7 @@ async def test_options_alone_leave_the_words_and_words_alone_the_rest(room: Benc
 
 async def test_what_a_field_of_its_own_says_counts_before_the_words(room: Bench) -> None:
     params = (await desk_of(room).submit(wish(prompt="the fox 5s seed 7", seconds="3", seed="8"))).status.params
-    assert (params.prompt, params.duration_ms, params.seed) == ("the fox", 3000, 8)
+    assert (params.prompt, params.duration_ms, params.seed) == ("the fox", 2400, 8)
 
 
 @pytest.mark.parametrize(("locale", "said"), [("en", "I read this as part"), ("it", "L'ho letto come parte")])
@@ -249,7 +262,7 @@ async def test_what_looks_like_an_option_and_is_none_is_said(room: Bench, locale
     member = replace(MIA, locale=locale)
     accepted = await desk.submit(wish(member=member, prompt="80s anime style", seconds=None))
     assert accepted.status.params.prompt == "80s anime style"
-    assert accepted.status.params.duration_ms == 5000
+    assert accepted.status.params.duration_ms == 4800
     (note,) = accepted.notes
     assert note.startswith(said)
     assert "“80s”" in note
