@@ -30,14 +30,14 @@ _STYLES: Mapping[str, str] = {
     for name in (key, style.name)
 }
 _APOSTROPHES = "'’‘"
-_OPENING, _CLOSING = '([{<"“”«¿¡*_' + _APOSTROPHES, ')]}>"“”».,;:!?…*_' + _APOSTROPHES
-_LINKS = "-|·•/+&—–"
+_OPENING, _CLOSING = '([{<"“”«¿¡*_~≈' + _APOSTROPHES, ')]}>"“”».,;:!?…*_' + _APOSTROPHES
+_LINKS = "-|·•/+&—–~≈"
 _SIGNS = ":=#"
 _PIECES = re.compile(r"[^\s,;]+(?:[,;](?=\d)[^\s,;]+)*[,;]*|[,;]+")
 """Words, also where no blank follows a comma; a comma between digits is a decimal mark."""
 _LENGTH = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?|[.,]\d{1,9})-?([^\W\d_]{0,8})")
 _WHOLE = re.compile(r"\d{1,40}")
-_KEYED = re.compile(r"(--|[—–])?(mp4|[^\W\d_]{2,12})([:=#]{0,2})(.*)", re.DOTALL)
+_KEYED = re.compile(r"(--?|[—–])?(mp4|[^\W\d_]{2,12})([:=#]{0,2})(.*)", re.DOTALL)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,6 +103,7 @@ class _Reader:
     def finished(self) -> Wish:
         if self._wish.seconds is None:
             self._note_lengths()
+        self._note_pairs()
         rest = self._tokens[self._start : self._end]
         left = set(map(id, rest))
         said = (
@@ -133,6 +134,8 @@ class _Reader:
             return 0
         dashes, name, sign, value = found.groups()
         value = value.strip(_CLOSING)
+        if dashes == "-" and name not in known.KEYS:
+            return 0
         if dashes and not sign and not value and name in known.FORMS | known.COVERS_DASHED:
             return int(self._set("form", name) if name in known.FORMS else self._set("spoiler", "yes"))
         if dashes and not sign and not value and name in known.LETTERBOX:
@@ -151,7 +154,7 @@ class _Reader:
             if key == "seconds" and used > 1 and self._core(place + used) in known.UNITS:
                 used += 1  # "length: 5 seconds"
             return used
-        if dashes or "=" in sign or key == "style":
+        if dashes or "=" in sign or key == "style" or any(char.isdecimal() for char in value):
             self._leave(place, used)
         return 0
 
@@ -183,7 +186,7 @@ class _Reader:
     def _take_first(self) -> bool:
         for take in (self._first_length, self._first_pair, self._first_word):
             if (end := take(self._start)) is not None:
-                while end < self._end and self._core(end) == "":
+                while end < self._end and self._core(end) in known.POLITE:
                     end += 1
                 self._start = end
                 return True
@@ -201,18 +204,20 @@ class _Reader:
             return None
         while self._core(lead - 1) in known.LENGTH_LEADS:
             lead -= 1
+            if self._core(lead) in known.KEYS and self._core(lead - 1) in known.ARTICLES:
+                lead -= 1  # "with a length of 5 seconds"
         self._wish.seconds = length.value
         return lead
 
     def _first_length(self, start: int) -> int | None:
         lead = start
-        while self._core(lead) in known.LENGTH_LEADS | known.VAGUE:
+        while self._core(lead) in known.LENGTH_LEADS | known.VAGUE | known.POLITE and lead < self._end:
             lead += 1
         length = self._length_at(lead)
         if length is None and self._core(start) in known.ARTICLES:
             # "a 10-second film of a fox"
             length = self._length_at(start + 1)
-            if length is not None and self._core(length.end) not in known.FILMS:
+            if length is not None and (length.decade or self._core(length.end) not in known.FILMS):
                 length = None
         if length is None or self._wish.seconds is not None or not self._is_length(length):
             return None
@@ -239,10 +244,14 @@ class _Reader:
             if before in known.WITHIN:
                 self._leave(length.first, length.end - length.first)
             return False
-        if not length.glued or not length.value.isdecimal() or not (before or after):
+        if not length.glued or not length.value.isdecimal():
             return True
-        if self._tokens[length.first].raw[0] in _APOSTROPHES or before in ("a", "an", "un"):
+        if self._tokens[length.first].raw[0] in _APOSTROPHES:
             return False
+        if not (before or after):
+            return True
+        if before in ("a", "an", "un"):
+            return after in known.FILMS and not length.decade
         if int(length.value) == 0 or (len(length.value) == 4 and length.value[0] in "12"):
             return False
         if length.decade:
@@ -352,7 +361,17 @@ class _Reader:
                 listed = self._core(length.end) in known.JOINTS and self._length_at(length.end + 1) is not None
                 if not length.decade and not listed and self._is_length(length):
                     self._leave(length.first, length.end - length.first)
-            elif self._core(place + 1) in known.MINUTES and self._core(place).isdecimal():
+            elif self._core(place + 1) in known.MINUTES and (
+                self._core(place).isdecimal() or self._core(place) in known.NUMBERS
+            ):
+                self._leave(place, 2)
+
+    def _note_pairs(self) -> None:
+        """ "seed 7" and "style lively" in the middle of a sentence, where they may be things in it."""
+        for place in range(self._start, self._end - 1):
+            key, value = known.KEYS.get(self._core(place), ""), self._core(place + 1)
+            named = _WHOLE.fullmatch(value) if key == "seed" else key == "style" and value in _STYLES
+            if named and self._core(place - 1) not in known.ARTICLES:
                 self._leave(place, 2)
 
     def _leave(self, place: int, count: int) -> None:

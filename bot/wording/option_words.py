@@ -37,7 +37,7 @@ YES = frozenset({"yes", "true", "on", "1", "si", "sì"})
 
 UNITS = frozenset({"s", "sec", "secs", "second", "seconds", "secondo", "secondi"})
 SINGULAR = frozenset({"second", "secondo"})
-SPELLED_UNITS = frozenset({"seconds", "secondi"})
+SPELLED_UNITS = frozenset({"seconds", "secs", "secondi"})
 """After a number in words, where "one second" is no length."""
 MINUTES = frozenset({"min", "mins", "minute", "minutes", "minuto", "minuti"})
 """Not understood, and said so: films last seconds."""
@@ -67,8 +67,8 @@ ARTICLES = _words("a an the this that these those il lo la i gli le un uno una l
 DETERMINERS = ARTICLES | _words("my your his her its our their two some mio mia tuo tua suo sua due")
 """With these a sentence begins."""
 JOINTS = frozenset({"and", "or", "e", "ed", "o"})
-BEFORE_DECADES = ARTICLES | _words(
-    "in from of like early late mid roaring swinging retro vintage classic old years since during "
+BEFORE_DECADES = DETERMINERS | _words(
+    "in from of like early late mid roaring swinging retro vintage classic old aged years since during "
     "dei degli negli anni da di come primi tardi retrò"
 )
 """What stands before "20s" where it is a decade."""
@@ -91,10 +91,11 @@ AFTER_LENGTH = _words("later before after ago to left until till into from past 
 OF = frozenset({"of", "di"})
 FILMS = _words("film films video clip movie gif animation loop shot filmato animazione")
 LENGTH_LEADS = _words(
-    "for per lasting lasts that which che duration length durata lunghezza dura lungo lunga of di da with con della"
+    "for per during durante lasting lasts that which che duration length durata lunghezza dura lungo lunga of di da "
+    "with con della"
 )
 """Taken away with the length that they lead to."""
-VAGUE = _words("about exactly circa esattamente")
+VAGUE = _words("about approximately roughly exactly only just circa esattamente solo soltanto massimo")
 LENGTH_TAILS = frozenset({"long", "lungo", "lunga", "total", "totali", "max"})
 PAIR_LEADS: Mapping[str, frozenset[str]] = {
     "seed": _words("with using use con usa"),
@@ -105,7 +106,8 @@ PAIR_LEADS: Mapping[str, frozenset[str]] = {
 FORM_LEADS = frozenset({"as", "come", "in"})
 AFTER_FORM = OF | {"in", "from", "da", "that", "where", "con", "with"}
 """What follows "gif" where it is a thing in the sentence."""
-POLITE = frozenset({"please", "pls", "thanks", "thx", "grazie", ""})
+POLITE = _words("please pls thanks thx grazie prego per favore perfavore") | {""}
+"""Beside an option, said to the bot."""
 COVER_OBJECTS = ARTICLES | _words("with con rear car huge big of no without senza")
 """Before "spoiler" where it is the part of a car, or what a story must not be given."""
 AFTER_COVER = _words("alert of on della sulla posteriore")
