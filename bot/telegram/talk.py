@@ -47,7 +47,8 @@ class Talk:
             raise RequestRejected(refused, field="picture")
         elif message.text and replied is not None and upload_in(replied) is not None:
             await animate(self._front, spot, message, message.text)
-        elif message.text:
+        elif message.text or message.effective_attachment is not None:
+            # A place, a contact, a poll: service messages have no attachment, and nobody has said anything by them.
             await say(self._front, spot, Told(own.words_alone))
 
     async def unknown(self, spot: Spot, command: Command) -> None:

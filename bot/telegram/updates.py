@@ -67,10 +67,13 @@ class Updates:
             await front.chat.moved(str(message.migrate_from_chat_id), str(message.chat.id))
             return
         user = message.from_user
-        if user is None or message.is_automatic_forward or message.via_bot is not None:
+        if user is None or message.is_automatic_forward:
             return
         command = read_command(message, front.bot.username)
         spot = spot_of(message, user)
+        if message.via_bot is not None and (command is not None or not spot.private):
+            # Another bot's words. In private, what apps find as a GIF comes so too.
+            return
         if message.sender_chat is not None:
             # A channel, or an admin who hides behind the group: Telegram puts a bot of its own in their place.
             if command is not None and command.name == "animate":

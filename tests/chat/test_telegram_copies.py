@@ -9,6 +9,7 @@ import pytest
 from chatkit.telegram import Click, Message, TelegramKit, faults
 from telegramkit.site import Site, is_film, member, site
 
+from storage.errors import DatabaseBusy
 from storage.jobs import Member, MessageRef
 
 
@@ -80,3 +81,19 @@ async def test_a_copy_that_is_not_taken_leaves_no_line(here: Site) -> None:
     assert await said(here, await chosen(here)) == "Telegram does not let me send film 1 here."
     await here.kit.until(lambda: not [it for it in here.mia.private.from_bot if "✨" in it.text])
     assert not any(is_film(it) for it in here.mia.private.from_bot)
+
+
+async def test_a_copy_that_fails_in_a_way_that_nobody_foresaw_leaves_no_line_either(here: Site) -> None:
+    here.kit.faults.add(faults.refuse("editMessageMedia", 400, "Bad Request: something new"))
+    assert "went wrong" in await said(here, await chosen(here))
+    await here.kit.until(lambda: not [it for it in here.mia.private.from_bot if "✨" in it.text])
+
+
+async def test_a_line_that_cannot_be_written_down_is_taken_away(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_args: object) -> None:
+        raise DatabaseBusy("another program holds the database")
+
+    monkeypatch.setattr(here.desk, "posted_again", away)
+    await said(here, await chosen(here))
+    await here.kit.until(lambda: not [it for it in here.mia.private.from_bot if "✨" in it.text])
+    assert len(here.kit.called("deleteMessage")) == 2, "the status of the film, and the line"
