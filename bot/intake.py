@@ -171,6 +171,8 @@ def model_notes(prompt: str, duration_ms: int | None, model: ModelCard, words: T
     notes: list[str] = []
     if model.vocabulary is not None and clean_text(prompt) and not model.vocabulary.understands(prompt):
         notes.append(words.wish_beyond_model)
+    if model.vocabulary is not None and model.vocabulary.stays_lit(prompt):
+        notes.append(words.model_stays_lit)
     if model.moves_ms is not None and duration_ms is not None and duration_ms > model.moves_ms:
         notes.append(words.model_stands_still.format(most=durations.number(words, model.moves_ms // 1000)))
     return tuple(notes)

@@ -15,10 +15,16 @@ class Vocabulary:
     """Found in wishes for what was taught."""
     beyond: re.Pattern[str]
     """Found in wishes for something else that uses the same words: “spin left”, “the fox walks to the right”."""
+    black: re.Pattern[str]
+    """Found in wishes for a film that ends black, which was taught no further than to dark."""
 
     def understands(self, wish: str) -> bool:
         text = wish.casefold()
         return bool(self.known.search(text)) and not self.beyond.search(text)
+
+    def stays_lit(self, wish: str) -> bool:
+        """Whether what it understands of this wish ends in more light than was asked for."""
+        return self.understands(wish) and bool(self.black.search(wish.casefold()))
 
 
 def _any(*parts: str) -> re.Pattern[str]:
@@ -60,6 +66,15 @@ CAMERA_AND_LIGHT = Vocabulary(
         "ruot", "rotazione", "senso ", "oscill", "dondol", "ondeggi", "ondul", "onde ", "batte ", "respir", "increspa",
         "sott'acqua", "trem", "terremoto", "scuot", "vibr", "a mano ", "si sposta ", "scivol", "cammin", "corre ",
         "salta", "balla", "vola", "sorrid", "parla", "sbadigl", "(?<!la camera )va a (?:sinistra|destra)",
+    ),
+    black=_any(
+        # English
+        "(?:to|into) (?:black|blackness|darkness) ", "(?:goes|turns|entirely) black ", "black(?:s|ing)? ?out ",
+        "pitch[ -](?:black|dark)", "(?:complete(?:ly)?|total(?:ly)?|full(?:y)?|entirely) (?:black|dark)",
+        # Italian
+        r"(?:dissol\w+|sfum\w+) in nero ", "(?:al|nel) (?:nero|buio) ",
+        "(?:completamente|totalmente|tutto) (?:buio|nero) ",
+        "buio (?:totale|completo|pesto) ",
     ),
 )  # fmt: skip
 """Of the model `little`, in the languages that it was taught."""

@@ -27,6 +27,7 @@ TABLE = Table(
     model_notes={},
     wish_beyond_model="This model moves only the camera and the light, so I will zoom in gently. "
     "It understands wishes such as “zoom out”, “pan left” and “night falls”.",
+    model_stays_lit="With this model a film does not end black: about a quarter of the light stays.",
     model_stands_still="With this model the camera moves for about {most} s; a longer film stands still for a while.",
     seed_varies_nothing="With this model another seed gives nearly the same film, so nothing was drawn or charged: "
     "ask with other words instead.",

@@ -28,6 +28,7 @@ TABLE = Table(
     },
     wish_beyond_model="Questo modello muove solo la camera e la luce: farò un leggero zoom in avanti. "
     "Capisce richieste come «zoom indietro», «panoramica a sinistra» e «cala la notte».",
+    model_stays_lit="Con questo modello un filmato non finisce nel nero: resta circa un quarto della luce.",
     model_stands_still="Con questo modello la camera si muove per circa {most} s; "
     "un filmato più lungo resta fermo per un po'.",
     seed_varies_nothing="Con questo modello un altro seme dà quasi lo stesso filmato, "

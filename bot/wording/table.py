@@ -49,6 +49,8 @@ class Table:
     """By model name; the model card's own note stands in for what is absent."""
     wish_beyond_model: str
     """Of a model that was taught camera and light alone: what it will do instead, and what may be asked."""
+    model_stays_lit: str
+    """Of a film that is to end black, where the model was taught no further than to dark."""
     model_stands_still: str
     """{most} seconds: of a film that is longer."""
     seed_varies_nothing: str

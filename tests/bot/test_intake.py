@@ -222,6 +222,28 @@ def test_a_wish_beyond_the_little_model_is_answered_in_words(prompt: str, said: 
     assert read("framepack", prompt=prompt).notes == ()
 
 
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("fade to black", True),
+        ("The picture slowly fades into darkness.", True),
+        ("it gets completely dark", True),
+        ("dissolvenza in nero", True),
+        ("la luce cala fino al buio", True),
+        ("buio totale", True),
+        ("night falls", False),
+        ("zoom in on the black cat", False),
+        ("zoom in on the man in black", False),
+        ("the fox dances to black metal", False),
+        ("zoom sull'uomo in nero", False),
+    ],
+)
+def test_a_film_of_the_little_model_that_is_to_end_black_says_that_it_does_not(prompt: str, said: bool):
+    notes = read("little", prompt=prompt).notes
+    assert (table("en").model_stays_lit in notes) is said
+    assert read("framepack", prompt=prompt).notes == ()
+
+
 @pytest.mark.parametrize(("seconds", "said"), [(None, False), ("5", False), ("6", True), ("20", True)])
 def test_a_long_film_of_the_little_model_says_that_it_stands_still(seconds: str | None, said: bool):
     notes = read("little", prompt="pan left", seconds=seconds).notes
