@@ -126,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
     _which(restore)
 
     erase = commands.add_parser("erase", help="forget a person: requests, films, names; also while the bot runs")
-    erase.add_argument("platform", metavar="PLATFORM", help="discord or telegram")
+    erase.add_argument("platform", type=str.lower, metavar="PLATFORM", help="discord or telegram")
     erase.add_argument("user_id", metavar="USER_ID", help="the person's number there")
     _which(erase)
 

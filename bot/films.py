@@ -17,7 +17,6 @@ from storage.jobs import JobState, Member, MessageRef, Place, Status
 from storage.media import Media
 from storage.settings import Settings
 from storage.store import Store
-from storage.store.erasure import Erased
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +43,6 @@ class Films:
     async def unreroll(self, request_id: int, member: Member, *, place: Place | None = None) -> Status | None:
         """The member takes their reroll of this film back: cancelled while it waits; None where none waits."""
         return await self._store.unreroll(request_id, by=member, place=place)
-
-    async def erase(self, member: Member) -> Erased:
-        """Forget a person: what is open is cancelled; what they asked for, made and were called goes at once.
-
-        So does what others made of their films.
-
-        Files, freed pages and older backups follow within minutes; the messages in the answer are all that is left of
-        them in chats, and the relay takes those away.
-        """
-        return await self._store.erase(member)
 
     async def cancel(
         self, request_id: int, by: Member, *, everyone: bool = False, place: Place | None = None

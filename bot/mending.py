@@ -37,6 +37,10 @@ def erase(options: argparse.Namespace) -> int:
     set_up_log(settings.log.level)
     member = Member(platform=options.platform, user_id=options.user_id, name="")
     erased, left = asyncio.run(_erase(settings, member))
+    if not erased.known:
+        told = f"{member.user_id} on {member.platform}"
+        _say(iter([f"Nobody is known here as {told}, so nothing was erased: see that platform and number are right."]))
+        return exits.REFUSED
     _say(_of_erasure(erased, left))
     return exits.DONE
 
@@ -75,7 +79,7 @@ def _of_restore(restored: Restored) -> Iterator[str]:
 
 def _of_erasure(erased: Erased, left: Sequence[Path]) -> Iterator[str]:
     if not erased.requests:
-        yield "Nothing of this person is known here."
+        yield "Erased: name and number. They had asked for no film."
         return
     yield f"Erased: {_numbers(erased.requests)}. Open ones were cancelled first: {_numbers(erased.cancelled)}."
     if erased.derived:

@@ -133,8 +133,8 @@ TABLE = Table(
     history_line="{request_id} · {state} · {film}",
     privacy="Your pictures are kept for {hours} h after a film has ended, films for {days} days; then both go. "
     "Prompts and numbers of who asked for what stay in the bot's own database on the host's computer; nothing is sent "
-    "to anybody else. Deleting a film deletes its files within a minute; the host can erase everything of you, and "
-    "then what others made of your films goes too.",
+    "to anybody else. Deleting a film deletes its files within a minute. The host can erase everything of you, and "
+    "with it what others made of your films: ask them.",
     states={
         "queued": "still queued",
         "running": "still being drawn",

@@ -174,8 +174,8 @@ TABLE = Table(
     history_line="{request_id} · {state} · {film}",
     privacy="Le tue immagini sono conservate per {hours} h dopo la fine di un filmato, i filmati per {days} giorni; "
     "poi si cancellano. I testi e chi ha chiesto che cosa restano nella banca dati del bot, sul computer dell'host; "
-    "nulla va ad altri. Eliminare un filmato ne cancella i file entro un minuto; l'host può cancellare tutto "
-    "ciò che è tuo, e con esso ciò che altri hanno fatto dei tuoi filmati.",
+    "nulla va ad altri. Eliminare un filmato ne cancella i file entro un minuto. L'host può cancellare tutto "
+    "ciò che è tuo, e con esso ciò che altri hanno fatto dei tuoi filmati: chiediglielo.",
     states={
         "queued": "ancora in coda",
         "running": "ancora in lavorazione",

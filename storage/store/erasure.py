@@ -43,6 +43,8 @@ BATCH = 500
 class Erased:
     """What was forgotten, and what a database cannot take back."""
 
+    known: bool = False
+    """Whether anything was known of this person: they may have asked for nothing, and be known all the same."""
     requests: tuple[int, ...] = ()
     cancelled: tuple[int, ...] = ()
     """Of them: those that were open, queued or running, until now."""
@@ -82,7 +84,11 @@ def erase(db: Connection, terms: Terms, member: Member) -> Erased:
     _forget_names(db, person_id, identities)
     db.execute(update(person).where(person.c.id == person_id).values(erased_ms=now_ms, scrubbed_ms=None))
     return Erased(
-        requests=tuple(requests), cancelled=tuple(cancelled), messages=messages, derived=tuple(sorted(derived))
+        known=True,
+        requests=tuple(requests),
+        cancelled=tuple(cancelled),
+        messages=messages,
+        derived=tuple(sorted(derived)),
     )
 
 

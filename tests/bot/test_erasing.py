@@ -20,7 +20,7 @@ from storage.errors import RequestRejected, UnknownRequest
 from storage.jobs import GONE, JobState, Member, MessageRef, RequestKind, Result, Section, Status, frame_count
 from storage.jobs import Request as Wish
 from storage.keeping import scrub
-from storage.settings import DataSettings, RerollSettings, Settings
+from storage.settings import DataSettings, EngineSettings, RerollSettings, Settings
 from storage.store import MessageKind
 
 WORDS = "zanzibar quicksilver"
@@ -35,7 +35,11 @@ async def room(tmp_path: Path) -> AsyncIterator[Bench]:
 
 
 def desk_of(room: Bench) -> Desk:
-    settings = Settings(data=DataSettings(folder=room.folder, free_bytes_min=0), reroll=RerollSettings(cooldown_s=0))
+    settings = Settings(
+        data=DataSettings(folder=room.folder, free_bytes_min=0),
+        engine=EngineSettings(model="tiny"),
+        reroll=RerollSettings(cooldown_s=0),
+    )
     return Desk(room.store, room.media, room.readers, settings=settings, draw=random.Random(7))
 
 
@@ -120,7 +124,7 @@ async def test_rerolls_by_others_keep_neither_words_nor_picture_nor_film(room: B
     assert holding(room.folder, SECRETS[:1])
     paid = (await room.store.allowance(BEN, HERE.community_id)).left_ms
 
-    erased = await desk.erase(MIA)
+    erased = await room.store.erase(MIA)
     assert (erased.requests, erased.derived) == ((1,), (2, 3, 4, 5, 6))
     assert {ref.message_id for ref in erased.messages} == {"1", "2", "3"}
     assert "Made of these by others, and taken away too: 5 (2, 3, 4, 5, 6)." in list(_of_erasure(erased, []))
@@ -153,7 +157,7 @@ async def test_who_tried_somebodys_failed_film_again_is_found_too(room: Bench) -
     await desk.cancel(1, MIA)
     again = (await desk.retry(1, ben("b"))).status
     assert (again.kind, again.parent_id) == (RequestKind.NEW, 1)
-    assert (await desk.erase(MIA)).derived == (2,)
+    assert (await room.store.erase(MIA)).derived == (2,)
     assert (await room.store.status(2)).params.prompt == ""
 
 
@@ -163,7 +167,7 @@ async def test_nothing_is_made_of_what_was_erased_a_moment_ago(room: Bench) -> N
     done = await shown(room, await drawn(room))
     await desk.reroll(1, ben("b"))
     of_ben = await shown(room, await drawn(room))
-    await desk.erase(MIA)
+    await room.store.erase(MIA)
     with pytest.raises(RequestRejected):
         await desk.reroll(2, ben("c"))
     # Both had looked at the film before it was erased.

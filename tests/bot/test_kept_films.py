@@ -204,7 +204,7 @@ async def test_an_erased_persons_messages_are_named_and_go_and_nothing_more_is_p
     await relay_of(room, chat).drain()
     await room.submit(member=BEN)
     [message] = chat.messages.values()
-    erased = await desk.erase(MIA)
+    erased = await room.store.erase(MIA)
     assert (erased.requests, erased.cancelled, erased.messages) == ((1,), (1,), (message.ref,))
     await relay_of(room, chat).drain()
     assert chat.calls == ["post 1", "post 2", f"remove {message.ref.message_id}"]

@@ -21,6 +21,7 @@ from storage.backups import back_up
 from storage.clock import SystemClock
 from storage.database import FILE_NAME
 from storage.errors import DatabaseRefused
+from storage.jobs import Member
 from storage.lock import hold
 
 ROOT = Path(__file__).parents[2]
@@ -122,8 +123,22 @@ def test_erase_forgets_a_person_also_while_a_bot_holds_the_folder(
     assert said[2].startswith("  test: chat room, message ")
     prompt = b"the fox turns"
     assert [path for path in data.rglob("*.db*") if prompt in path.read_bytes()] == []
-    assert main(arguments) == 0
-    assert capsys.readouterr().out.splitlines()[1:] == ["Nothing of this person is known here."]
+    assert main(arguments) == 2
+    told = "Nobody is known here as 1 on test, so nothing was erased: see that platform and number are right."
+    assert capsys.readouterr().out.splitlines()[1:] == [told]
+
+
+def test_erase_knows_who_has_asked_for_nothing_and_how_a_platform_is_written(
+    data: Path, config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def linked() -> None:
+        async with bench(data) as room:
+            await room.store.offer_link(Member(platform="discord", user_id="99", name="leo"), "ab" * 32)
+
+    asyncio.run(linked())
+    assert main(["erase", "Discord", "99", "--config", config]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["Erased: name and number. They had asked for no film."]
+    assert main(["erase", "Discord", "99", "--config", config]) == 2
 
 
 def test_erase_without_a_database_says_so(tmp_path: Path, config: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -143,7 +143,7 @@ async def test_messages_of_somebody_erased_go_from_their_chats(desk: Bench, chat
     await desk.submit()
     relay = relay_of(desk, chat)
     await relay.drain()
-    await films_of(desk).erase(MIA)
+    await desk.store.erase(MIA)
     await relay.drain()
     assert chat.messages == {}
     assert await desk.store.removals_due() == []

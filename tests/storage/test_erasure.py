@@ -22,6 +22,7 @@ from storage.jobs import GONE, JobState
 from storage.keeping import scrub
 from storage.media import Media
 from storage.store import MessageKind, Store
+from storage.store.erasure import Erased
 
 SECRETS = (b"900719925474099267", b"Mia", b"the fox turns its head", b"idem-of-mia")
 
@@ -58,7 +59,7 @@ async def test_a_person_is_forgotten_and_the_sums_stay(store: Store, database: D
     assert await store.request_of(message(1)) is None
     assert [item.request_id for item in await store.outbox_due()] == [4]
     assert await violations(database, None) == []
-    assert await store.erase(MIA) == replace(erased, requests=(), cancelled=(), messages=())
+    assert await store.erase(MIA) == Erased()
 
 
 async def test_the_engine_that_draws_for_them_is_refused_from_then_on(store: Store) -> None:
