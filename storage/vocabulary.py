@@ -15,12 +15,16 @@ class Vocabulary:
     """Found in wishes for what was taught."""
     beyond: re.Pattern[str]
     """Found in wishes for something else that uses the same words: “spin left”, “the fox walks to the right”."""
+    sideways: re.Pattern[str]
+    """Found in wishes for something that goes to a side: a pan where it is the camera, beyond the model otherwise."""
     black: re.Pattern[str]
     """Found in wishes for a film that ends black, which was taught no further than to dark."""
 
     def understands(self, wish: str) -> bool:
         text = wish.casefold()
-        return bool(self.known.search(text)) and not self.beyond.search(text)
+        if self.beyond.search(text) or (self.sideways.search(text) and not _CAMERA.search(text)):
+            return False
+        return bool(self.known.search(text))
 
     def stays_lit(self, wish: str) -> bool:
         """Whether what it understands of this wish ends in more light than was asked for."""
@@ -32,6 +36,8 @@ def _any(*parts: str) -> re.Pattern[str]:
     ends = (part[:-1] + r"\b" if part.endswith(" ") else part for part in parts)
     return re.compile(rf"\b(?:{'|'.join(ends)})")
 
+
+_CAMERA = _any("camera ", "view ", "inquadratura ")
 
 CAMERA_AND_LIGHT = Vocabulary(
     known=_any(
@@ -61,12 +67,12 @@ CAMERA_AND_LIGHT = Vocabulary(
         "back and forth", "puls", "beat", "breath", "throb", "rippl", "wave", "wavy", "wobbl", "undulat", "under water",
         "shak", "earthquake", "trembl", "jitter", "handheld", "drift", "float", "walk", "run(?:s|ning) ", "jump",
         "danc", "fly ", "flies ", "flying ", "smil", "blink", "talk", "speak", "yawn",
-        "(?<!the camera )moves to the (?:left|right)",
         # Italian
         "ruot", "rotazione", "senso ", "oscill", "dondol", "ondeggi", "ondul", "onde ", "batte ", "respir", "increspa",
         "sott'acqua", "trem", "terremoto", "scuot", "vibr", "a mano ", "si sposta ", "scivol", "cammin", "corre ",
-        "salta", "balla", "vola", "sorrid", "parla", "sbadigl", "(?<!la camera )va a (?:sinistra|destra)",
+        "salta", "balla", "vola", "sorrid", "parla", "sbadigl",
     ),
+    sideways=_any("moves to the (?:left|right)", "va a (?:sinistra|destra)"),
     black=_any(
         # English
         "(?:to|into) (?:black|blackness|darkness) ", "(?:goes|turns|entirely) black ", "black(?:s|ing)? ?out ",

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from bot.commands import EXAMPLE_PROMPT
 from engine.little.captions import LANGUAGES, wish
 from engine.little.motions import Motion
 from engine.little.pack import LESSON
@@ -44,6 +45,10 @@ def test_wishes_for_no_motion_of_ours_are_not_known() -> None:
         ("la volpe gira la testa", False),
         ("make her smile and wave", False),
         ("the fox walks to the right", False),
+        ("la volpe va a destra", False),
+        ("The camera slowly moves to the left.", True),
+        ("l'inquadratura va lentamente a sinistra", True),
+        ("the camera shakes and moves to the left", False),
         ("spin left", False),
         ("a leftover pan of soup", True),  # a guess by words: silence is the milder error
         ("Zoom in on the fox!", True),
@@ -58,6 +63,10 @@ def test_wishes_for_no_motion_of_ours_are_not_known() -> None:
 )
 def test_single_wishes(text: str, known: bool) -> None:
     assert CAMERA_AND_LIGHT.understands(text) is known
+
+
+def test_the_example_of_flipbook_try_is_known() -> None:
+    assert CAMERA_AND_LIGHT.understands(EXAMPLE_PROMPT)
 
 
 def test_only_a_model_that_was_taught_little_has_a_vocabulary() -> None:
