@@ -55,7 +55,7 @@ class Adapter(Chat, Protocol):
     """A chat that is connected while `run` runs."""
 
     async def run(self) -> None:
-        """Until cancelled. Raises OwnerError where starting again cannot help, anything else where it may."""
+        """Until cancelled. Raises OwnerError where its owner must act, anything else where time alone may help."""
         ...
 
 
@@ -121,8 +121,12 @@ async def _keep_up(
             chats[platform] = adapter
             await adapter.run()
         except OwnerError as exc:
-            log.error("not served until this is mended", extra={"platform": platform, "reason": exc})
-            return
+            # Much of it is mended elsewhere: a port that is freed, a switch on the platform's own page.
+            tries += 1
+            wait_s = RESTART_S_MAX
+            if tries & (tries - 1) == 0:
+                facts = {"platform": platform, "reason": exc, "tries": tries, "wait_s": wait_s}
+                log.error("not served until this is mended; it is tried again", extra=facts)
         except (ChatUnavailable, OSError) as exc:
             # The network is away: a line when that begins, and ever more rarely while it lasts.
             tries += 1

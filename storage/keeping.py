@@ -85,7 +85,7 @@ async def scrub(store: Store, database: Database, media: Media, folder: Path, cl
         fresh = await back_up(database, folder / BACKUP_FOLDER, clock)
         for old in await asyncio.to_thread(every, folder / BACKUP_FOLDER):
             if old != fresh:
-                await asyncio.to_thread(old.unlink, missing_ok=True)
+                await asyncio.to_thread(files.unlink, old, missing_ok=True)
     # What was written right before the erasure is too young to be swept: those persons have another turn.
     await store.scrubbed(persons, erased_before_ms=before_ms)
     left = await asyncio.to_thread(lambda: sorted(folder.glob(ASIDE)))

@@ -13,6 +13,8 @@ import aiohttp
 import discord
 from discord import app_commands
 
+from storage import files
+
 FILE_NAME = "discord-commands.sha256"
 SECONDS_MAX = 60.0
 
@@ -36,7 +38,10 @@ async def sync_if_changed(tree: Tree, application_id: int, data_folder: Path) ->
     except (aiohttp.ClientError, OSError, TimeoutError) as exc:
         log.error("commands not synced", extra={"kind": type(exc).__name__})
         return False
-    await asyncio.to_thread(path.write_text, digest, "utf-8")
+    try:
+        await asyncio.to_thread(files.write_atomically, path, digest)
+    except OSError as exc:
+        log.warning("commands are synced again at the next start", extra={"reason": exc})
     log.info("commands synced", extra={"application": application_id})
     return True
 

@@ -41,6 +41,7 @@ async def preview_media(path: Path, view: View, data_folder: Path) -> InputMedia
         caption=shortened(inert(view.text), CAPTION_CHARS_MAX),
         width=clip.width,
         height=clip.height,
+        duration=None if clip.seconds is None else max(1, round(clip.seconds)),
         thumbnail=_still(clip),
         filename="preview.gif",
         has_spoiler=view.spoiler,

@@ -43,7 +43,7 @@ TABLE = Table(
     "Now {position}: {film}",
     paused_for_now="🎮 The host is using the card for a while. Drawing then goes on by itself; your place is kept. "
     "Now {position}: {film}",
-    engine_down="🔧 The host's engine has been down since {since}; its owner has been told. Your place is kept "
+    engine_down="🔧 The host's engine has been down since {since}; I keep trying to start it. Your place is kept "
     "(now {position}). {film}",
     starting="⏳ Warming up the card… {film}",
     part="🎞 Part {part} of {parts}",

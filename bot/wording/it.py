@@ -45,7 +45,7 @@ TABLE = Table(
     "Ora {position}: {film}",
     paused_for_now="🎮 L'host sta usando la scheda per un po'. Poi si riprende da sé; il tuo posto in coda resta. "
     "Ora {position}: {film}",
-    engine_down="🔧 Il motore dell'host è fermo dal {since}; il proprietario è stato avvisato. Il tuo posto "
+    engine_down="🔧 Il motore dell'host è fermo dal {since}; continuo a riprovare. Il tuo posto "
     "in coda resta (ora {position}). {film}",
     starting="⏳ La scheda si sta scaldando… {film}",
     part="🎞 Parte {part} di {parts}",

@@ -131,7 +131,7 @@ def test_only_a_pause_with_an_end_is_said_to_end_by_itself() -> None:
 
 def test_a_film_that_waits_for_a_dead_engine_says_since_when_and_promises_no_time() -> None:
     assert said(EVERY["down"]) == (
-        "🔧 The host's engine has been down since 2025-11-29 14:05 UTC; its owner has been told. "
+        "🔧 The host's engine has been down since 2025-11-29 14:05 UTC; I keep trying to start it. "
         "Your place is kept (now 3rd). “the fox turns its head” · 5 s · seed 8841"
     )
     assert "fermo dal 2025-11-29 14:05 UTC" in said(EVERY["down"], "it")

@@ -173,6 +173,7 @@ async def test_previews_are_shown_in_the_status(here: Site) -> None:
     job = await here.work.start()
     await here.work.report(job, preview=here.work.media.put_bytes(gif(), ".gif"))
     await here.kit.until(lambda: status.kind == "animation")
+    check_facts(status)
     await here.kit.until(lambda: "Part 1 of 2" in status.text)
     await here.work.finish(job)
     await here.film()

@@ -237,7 +237,13 @@ def _acts(path: Path) -> Iterator[str]:
     """Calls that rename, remove or write files by themselves, without patience."""
     lines = path.read_text("utf-8").splitlines()
     for node in ast.walk(ast.parse("\n".join(lines))):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        if not isinstance(node, ast.Call):
+            continue
+        for handed in node.args:
+            # As in `to_thread(path.unlink)`.
+            if isinstance(handed, ast.Attribute) and handed.attr in _WRITERS and ast.unparse(handed.value) != "files":
+                yield handed.attr
+        if not isinstance(node.func, ast.Attribute):
             continue
         owner, name = node.func.value, node.func.attr
         module = owner.id if isinstance(owner, ast.Name) else ""
