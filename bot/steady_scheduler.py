@@ -2,8 +2,8 @@
 
 APScheduler 3 compares the time of each job's next run with the wall clock. A clock that is set back stops all jobs
 until it catches up, and one that is set forward by years has the library list every missed run, on the event loop. Here
-an interval begins anew at each run, and no next run is further off than its job's interval: a clock that was set
-costs at most one interval, or one run before its time.
+the times of the next runs follow the wall clock wherever it is set, an interval begins anew at each run, and no next
+run is ever further off than its job's interval.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from apscheduler.schedulers import base  # pyright: ignore[reportMissingTypeStubs]
 from apscheduler.schedulers.asyncio import AsyncIOScheduler  # pyright: ignore[reportMissingTypeStubs]
 from apscheduler.triggers.base import BaseTrigger  # pyright: ignore[reportMissingTypeStubs]
 
+STEP_S = 1.0
+"""A difference to the monotonic clock that grows by more than this at once is a clock that was set."""
 LOOK_S_MAX = 60.0
-"""Between two looks at what is due, counted on the monotonic clock."""
+"""Between two looks at what is due: a clock that is set during a look is noticed at the next one."""
 
 
 class Every(BaseTrigger):
@@ -42,6 +45,7 @@ class SteadyScheduler(AsyncIOScheduler):
         super().__init__(  # pyright: ignore[reportUnknownMemberType]
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
+        self._ahead_s = _wall_ahead_s()
 
     def add(self, job: Callable[[], Awaitable[None]], trigger: Every, *, name: str) -> None:
         """Run `job` whenever `trigger` fires."""
@@ -55,15 +59,20 @@ class SteadyScheduler(AsyncIOScheduler):
         return self.get_jobs()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
     def _process_jobs(self) -> float:
-        """Bring near what a clock that was set back has moved away, then start what is due.
-
-        Returns seconds until the next look.
-        """
-        # The library's own idea of now. A clock that is set between this line and the library's look is met at the
-        # next one: nothing is remembered of it that could be wrong by then.
-        now = base.datetime.now(UTC)
-        for job in self._all():
-            if job.next_run_time > now + job.trigger.interval:
-                job.modify(next_run_time=now + job.trigger.interval)
+        """Move the next runs with the wall clock, then start what is due. Returns seconds until the next look."""
+        ahead_s = _wall_ahead_s()
+        step_s, self._ahead_s = ahead_s - self._ahead_s, ahead_s
+        if abs(step_s) > STEP_S:
+            # A clock that was set between our reading and the library's, at the look before, has moved the runs that
+            # were due then already: the bound keeps them from being moved twice.
+            now = base.datetime.now(UTC)
+            for job in self._all():
+                moved = job.next_run_time + timedelta(seconds=step_s)
+                job.modify(next_run_time=min(moved, now + job.trigger.interval))
         wait_s: float | None = super()._process_jobs()
         return LOOK_S_MAX if wait_s is None else min(wait_s, LOOK_S_MAX)
+
+
+def _wall_ahead_s() -> float:
+    """Wall clock less monotonic clock: constant but for settings of the former. The library's own idea of now."""
+    return base.datetime.now(UTC).timestamp() - monotonic()
