@@ -5,6 +5,7 @@ Every press is answered: until then the button turns and turns.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from functools import partial
@@ -131,11 +132,11 @@ async def _post_again(front: Front, query: CallbackQuery, spot: Spot, number: in
     slip = Slip(begun=None, commit=partial(front.desk.posted_again, view))
     try:
         copy = await front.chat.deliver(spot.place, view, nonce=f"again.{query.id}", slip=slip)
-    except (ChatUnavailable, PlaceClosed) as exc:
+    except BaseException as exc:
         if slip.begun is not None:
-            # By the relay, as often as it takes.
-            await front.desk.take_away(number, slip.begun)
-        if isinstance(exc, ChatUnavailable):
+            # By the relay, as often as it takes; also where this press is given up.
+            await asyncio.shield(front.desk.take_away(number, slip.begun))
+        if not isinstance(exc, PlaceClosed):
             raise
         sentence = spot.words.telegram.again_refused.format(request_id=number)
         raise RequestRejected(sentence, field="place") from exc

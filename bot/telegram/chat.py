@@ -8,9 +8,10 @@ are kept from leaving many, `doubts.py` says.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from telegram import Message
 from telegram.error import BadRequest, ChatMigrated, TelegramError
@@ -232,7 +233,13 @@ class TelegramChat:
                 rate_limit_args=Priority.LINE,
             )
         line = self._ref(message, Shown(plain=True))
-        await slip.begin(line)
+        try:
+            await slip.begin(line)
+        except BaseException:
+            # Nobody knows of it, and the next try makes another one.
+            with suppress(ChatUnavailable, PlaceClosed):
+                await asyncio.shield(self.take_away(line))
+            raise
         return line
 
     async def _fill(self, line: MessageRef, view: View) -> None:
