@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chatkit.telegram import TelegramKit, faults, samples
@@ -71,6 +72,43 @@ async def test_in_private_what_is_passed_on_costs_nothing(here: Site) -> None:
 async def test_in_private_a_voice_is_told_what_can_be_animated(here: Site) -> None:
     here.mia.sends_voice(here.mia.private)
     await here.says(here.mia.private, "not a picture I can animate")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"location": {"longitude": 12.5, "latitude": 41.9}},
+        {"contact": {"phone_number": "1", "first_name": "Zoe"}},
+        {"dice": {"emoji": "🎲", "value": 3}},
+    ],
+    ids=lambda sent: next(iter(sent)),
+)
+async def test_in_private_whatever_else_is_sent_is_told_what_would_be_a_wish(here: Site, sent: dict[str, Any]) -> None:
+    here.mia.says(here.mia.private, "", service=sent)
+    await here.says(here.mia.private, "Send me a picture")
+
+
+async def test_in_private_nobody_has_said_anything_by_a_service_message(here: Site) -> None:
+    here.mia.says(here.mia.private, "", service={"message_auto_delete_timer_changed": {"message_auto_delete_time": 60}})
+    here.mia.says(here.mia.private, "hello")
+    await here.says(here.mia.private, "Send me a picture")
+    await here.kit.settled()
+    assert len(here.mia.private.from_bot) == 1
+
+
+VIA_BOT = {"via_bot": {"id": 140_267_078, "is_bot": True, "first_name": "GIF", "username": "gif"}}
+
+
+async def test_a_gif_that_the_app_has_found_is_taken_in_private_and_left_alone_in_a_group(here: Site) -> None:
+    """Telegram's apps send it in the name of a bot of theirs."""
+    here.mia.sends_gif(here.cave, PROMPT, service=VIA_BOT)
+    here.mia.says(here.cave, "/queue", service=VIA_BOT)
+    gif = here.mia.sends_gif(here.mia.private, service=VIA_BOT)
+    assert (await here.says(here.mia.private, "What should move?")).reply_to is gif
+    here.mia.says(here.mia.private, PROMPT, reply_to=gif)
+    await here.says(here.mia.private, "Queued")
+    assert (await here.status()).params.prompt == PROMPT
+    assert here.cave.from_bot == []
 
 
 @pytest.mark.parametrize(
