@@ -200,9 +200,20 @@ def _tiff(data: bytes, check_sides: CheckSides) -> Frame:
     image.info.pop("xmp", None)
     check_sides(*image.size)
     tags = {tag: image.tag_v2.get(tag) for tag in (258, 262, 339)}
+    _check_samples(image)
     image.load()
     image.info["tiff"] = tags
     return Frame(image=image, animated=False, profile=_bytes(image.info.get("icc_profile")))
+
+
+def _check_samples(image: TiffImageFile) -> None:
+    """Raises NotImplementedError for samples that Pillow reads as if they were others; compressed planes are right."""
+    bits, forms = image.tag_v2.get(258, (1,)), image.tag_v2.get(339, (1,))
+    compression, planes = image.tag_v2.get(259, 1), image.tag_v2.get(284, 1)
+    if planes == 2 and compression == 1 and len(bits) > 1 and max(bits) > 8:
+        raise NotImplementedError("deep colours in a plane each")
+    if bits[0] == 8 and forms[0] == 2:
+        raise NotImplementedError("bytes with a sign")
 
 
 def _orientation(image: Image.Image) -> int:

@@ -212,7 +212,7 @@ def test_grey_of_32_bits() -> None:
 @pytest.mark.parametrize(
     ("kind", "sample_format", "white"),
     [
-        (np.uint8, 1, 255), (np.uint16, 1, 65_535), (np.uint32, 1, 2**32 - 1), (np.int16, 2, 32_767),
+        (np.uint8, 1, 255), (np.int8, 2, 127), (np.uint16, 1, 65_535), (np.uint32, 1, 2**32 - 1), (np.int16, 2, 32_767),
         (np.int32, 2, 65_535), (np.float32, 3, 1.0), (np.float32, 3, 255.0),
     ],
 )  # fmt: skip
@@ -225,7 +225,7 @@ def test_grey_of_every_depth_is_right_or_named_as_a_kind(
         found = shown(data)
     except RequestRejected as exc:
         assert exc.rule == Rule.PICTURE_VARIANT  # noqa: PT017
-        assert (kind, order) in ((np.uint32, ">"), (np.int16, ">"))
+        assert (kind, order) in ((np.uint32, ">"), (np.int16, ">"), (np.int8, "<"), (np.int8, ">"))
     else:
         assert all_near(found, ((64,) * 3, (128,) * 3, (255,) * 3, (0,) * 3))
 
@@ -235,6 +235,29 @@ def test_grey_in_which_zero_is_white(kind: type[np.generic]) -> None:
     levels = np.array([[0.25, 0.5], [1.0, 0.0]]).repeat(32, 0).repeat(32, 1)
     data = tiff((levels * np.iinfo(kind).max).astype(kind), 1, photometric=0)
     assert all_near(shown(data), ((191,) * 3, (128,) * 3, (0,) * 3, (255,) * 3))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_colours_that_lie_in_a_plane_each_are_right_or_named_as_a_kind(kind: type[np.generic]) -> None:
+    planes = (np.asarray(quarters()).astype(kind) * (np.iinfo(kind).max // 255)).transpose(2, 0, 1)
+    size = planes.dtype.itemsize
+    lists = (
+        struct.pack("<3H", *(8 * size,) * 3),
+        struct.pack("<3I", *range(8, 8 + planes.nbytes, planes[0].nbytes)),
+        struct.pack("<3I", *(planes[0].nbytes,) * 3),
+    )
+    places = [8 + planes.nbytes + sum(map(len, lists[:k])) for k in range(3)]
+    tags = [
+        (256, 1, 96), (257, 1, 64), (258, 3, places[0]), (259, 1, 1), (262, 1, 2), (273, 3, places[1]), (277, 1, 3),
+        (278, 1, 64), (279, 3, places[2]), (284, 1, 2),
+    ]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, 3 if tag == 258 else 4, count, value) for tag, count, value in tags)
+    body = planes.tobytes() + b"".join(lists)
+    data = b"II*\0" + struct.pack("<I", 8 + len(body)) + body + struct.pack("<H", len(tags)) + entries + bytes(4)
+    if kind is np.uint8:
+        assert shown(data) == list(QUARTERS)
+    else:
+        assert refusal(data).rule == Rule.PICTURE_VARIANT
 
 
 def test_a_tiff_that_nothing_here_reads_is_not_called_damaged() -> None:
