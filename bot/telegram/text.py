@@ -25,7 +25,9 @@ _MARKS = re.compile(
     r"[@#$](?=\w)"  # mentions, tags, the host of an e-mail address
     r"|(?<![\w<])/(?=\w)"  # commands
     r"|:(?=//)"  # addresses with a scheme
-    r"|(?<=\w)\.(?=[^\W\d_])"  # host names; no number has a letter after its point
+    # Host names, also behind joiners and dashes of every kind, which TDLib takes for letters of one. No number has a
+    # letter after its point.
+    r"|(?<=\S)\.(?=[^\W\d_])"
     r"|(?<=\d)\.(?=\d{1,3}\.\d{1,3}\.\d)"  # addresses of four numbers
 )
 _PHONES = re.compile(r"\+?\d[\d ().-]{5,30}\d")

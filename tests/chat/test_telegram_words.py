@@ -87,6 +87,8 @@ LIVE = (
     "#tag",
     "$ABC",
     "evil.example",
+    "evil\u200d.example",
+    "evil\u2010.example",
     "https://evil.example/x",
     "t.me/evil",
     "tg://resolve?domain=evil",

@@ -30,7 +30,13 @@ FOUND_ALONE = (
     ("email", re.compile(r"(?<![\w.])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
     ("url", re.compile(r"(?:https?|tg)://[^\s<>\"]+")),
     # Top-level domains stand for the list that Telegram knows; a word joiner is no part of a host name.
-    ("url", re.compile(r"(?<![\w@./:])(?:[\w-]+\.)+(?:com|example|it|me|net|org)\b(?:/[^\s<>\"]*)?", re.IGNORECASE)),
+    (
+        "url",
+        re.compile(
+            r"(?<![\w@./:])(?:[\w\u200c\u200d\u2010-\u2015-]+\.)+(?:com|example|it|me|net|org)\b(?:/[^\s<>\"]*)?",
+            re.IGNORECASE,
+        ),
+    ),
     ("url", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")),
     ("phone_number", re.compile(r"(?<!\w)\+\d(?:[ ().-]{0,2}\d){6,14}(?!\w)")),
 )
