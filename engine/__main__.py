@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from storage.database import Database
 
 EXIT_OWNER = 78
-"""The owner must act: starting again would only fail again. The supervisor knows this number too."""
+"""The owner must act. The supervisor knows this number too, and waits longer before it starts the engine again."""
 
 
 def main(arguments: list[str] | None = None) -> int:
