@@ -35,6 +35,8 @@ _LINKS = "-|·•/+&—–~≈"
 _SIGNS = ":=#"
 _PIECES = re.compile(r"[^\s,;]+(?:[,;](?=\d)[^\s,;]+)*[,;]*|[,;]+")
 """Words, also where no blank follows a comma; a comma between digits is a decimal mark."""
+_DASHED_NUMBER = re.compile(r"(?:--|[—–])(?=\d)")
+""" "--5s"; with one dash it is a negative number."""
 _LENGTH = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?|[.,]\d{1,9})-?([^\W\d_]{0,8})")
 _WHOLE = re.compile(r"\d{1,40}")
 _KEYED = re.compile(r"(--?|[—–])?(mp4|[^\W\d_]{2,12})([:=#]{0,2})(.*)", re.DOTALL)
@@ -402,6 +404,8 @@ class _Reader:
 
 def _token(text: str, found: re.Match[str]) -> _Token:
     core = found[0].casefold().lstrip(_OPENING).rstrip(_CLOSING)
+    if dashes := _DASHED_NUMBER.match(core):
+        core = core[dashes.end() :]
     apart = found.start() > 0 and text[found.start() - 1].isspace()
     return _Token(found[0], "" if not core.strip(_LINKS) else core, apart)
 

@@ -64,12 +64,14 @@ NUMBERS: Mapping[str, str] = {
 
 ARTICLES = _words("a an the this that these those il lo la i gli le un uno una l questo questa quel quella")
 """Before a word, they make it a thing."""
-DETERMINERS = ARTICLES | _words("my your his her its our their two some mio mia tuo tua suo sua due")
+DETERMINERS = ARTICLES | _words(
+    "my your his her its our their two some mio mia tuo tua suo sua miei mie tuoi tue suoi sue loro due"
+)
 """With these a sentence begins."""
 JOINTS = frozenset({"and", "or", "e", "ed", "o"})
 BEFORE_DECADES = DETERMINERS | _words(
     "in from of like early late mid roaring swinging retro vintage classic old aged years since during "
-    "dei degli negli anni da di come primi tardi retrò"
+    "dei degli negli nei sui anni da di come primi tardi retrò"
 )
 """What stands before "20s" where it is a decade."""
 MODELS = _words("iphone ipad galaxy pixel boeing airbus porsche model modello type tipo levi's")
