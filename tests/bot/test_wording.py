@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -17,6 +18,9 @@ from storage.errors import Figure, QueueFull, QuotaExceeded, RequestRejected, Ru
 from storage.jobs import JobState, Phase, Schedule, Status
 from storage.quota import Allowance
 from storage.settings import RetentionSettings
+from storage.store.rescue import POISON
+
+ROOT = Path(__file__).parents[2]
 
 EVERY = {
     "queued": QUEUED,
@@ -360,3 +364,11 @@ def test_a_quota_refusal_says_what_is_left_what_would_fit_and_when() -> None:
     nothing_left = QuotaExceeded("…", left_ms=300, needed_ms=5000, back_at_ms=None)
     assert refusal(nothing_left, locale="en", now_ms=0) == "You have 0.3 s of video left and this film needs 5 s."
     assert refusal(QueueFull("The queue is full."), locale="it", now_ms=0) == "The queue is full."
+
+
+def test_every_failure_of_an_engine_has_its_sentence_in_every_language() -> None:
+    sources = (path for folder in ("engine", "storage") for path in (ROOT / folder).rglob("*.py"))
+    codes = {code for path in sources for code in re.findall(r'\bcode="(\w+)"', path.read_text("utf-8"))}
+    assert {"engine_error", "out_of_memory", "picture_lost"} <= codes
+    for language, words in LANGUAGES.items():
+        assert language == "en" or codes | {POISON} <= words.failures.keys()
