@@ -261,7 +261,8 @@ class _Reader:
                 return False
             clear = self._ends_option(length.first)
             if int(length.value) < DECADES_FROM:
-                clear = clear or not after or (not before and after in known.DETERMINERS)
+                ends = not after and before not in known.PEOPLE  # "portrait of a woman, 30s" is an age
+                clear = clear or ends or (not before and after in known.DETERMINERS)
             if not clear:
                 self._leave(length.first, 1)
             return clear

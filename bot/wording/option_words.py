@@ -74,6 +74,11 @@ BEFORE_DECADES = DETERMINERS | _words(
     "dei degli negli nei sui anni da di come primi tardi retrò"
 )
 """What stands before "20s" where it is a decade."""
+PEOPLE = _words(
+    "man woman guy lady gentleman person people couple men women girl boy actor actress model male female "
+    "uomo donna signore signora persona persone coppia uomini donne ragazza ragazzo attore attrice modella"
+)
+"""Before "30s" at the end, they make it an age."""
 MODELS = _words("iphone ipad galaxy pixel boeing airbus porsche model modello type tipo levi's")
 """What stands before "5s" where it is a product."""
 TIMING = _words(
