@@ -152,7 +152,7 @@ async def test_a_code_from_telegram_links_a_discord_account(here: Site) -> None:
 async def test_a_code_from_discord_links_the_telegram_account(here: Site) -> None:
     offer = await here.desk.links.offer(Member(platform="discord", user_id="99", name="mia"))
     here.mia.says(here.mia.private, f"/link {offer.code}")
-    await here.says(here.mia.private, "one quota, one history")
+    await here.says(here.mia.private, "share one quota and one history")
     here.ben.says(here.ben.private, f"/link {offer.code}")
     await here.says(here.ben.private, "is not valid")
 
