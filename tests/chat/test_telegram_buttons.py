@@ -269,13 +269,13 @@ async def test_a_film_that_has_ended_is_not_said_to_be_cancelled(here: Site, how
     await here.drawn(here.mia.private)
     if how == "command":
         here.mia.says(here.mia.private, "/cancel 1")
-        await here.says(here.mia.private, "Film 1 is done already")
+        await here.says(here.mia.private, "Film 1 is already done")
     else:
         # The button is gone with its message; a client may still show it.
         film = await here.film(here.mia.private)
         click = here.mia.sends_data(film, "cancel:1")
         answer = await here.kit.until(lambda: click.answer)
-        assert answer["text"] == "Film 1 is done already, so there is nothing to cancel."
+        assert answer["text"] == "Film 1 is already done, so there is nothing to cancel."
     assert status.deleted
     assert (await here.status()).state is JobState.DONE
 
