@@ -303,4 +303,5 @@ def test_reading_takes_time_in_proportion_to_the_text(piece: str) -> None:
         read_wish("the fox 5s " + text)
         return time.process_time() - begun
 
-    assert taken(20_000) < 16 * max(taken(2_500), 0.02)
+    # Sixteen times as long: in proportion that is about 16, with the square it would be 256.
+    assert taken(20_000) < 100 * max(taken(1_250), 0.005)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -59,7 +60,11 @@ async def test_an_interaction_that_expired_leaves_nothing(here: Site) -> None:
     await here.kit.until(lambda: len(here.kit.calls(*CALLBACK)) == 1)
     await here.asked(here.ben)
     assert (await here.status(1)).member.name == "Ben"
-    assert not list((here.work.folder / "discord-placeholders").glob("*"))
+    # Of his placeholder nothing is left; he was called in the channel, and that message goes after a while.
+    (note,) = (here.work.folder / "discord-placeholders").glob("*")
+    called = json.loads(note.read_text("utf-8"))
+    assert called["said"]
+    assert called["message_id"] == int(note.stem)
 
 
 @pytest.mark.parametrize("fault", [Refuse(50027), Broken(502, after_work=True), Abort()])
@@ -166,7 +171,7 @@ async def test_a_status_deleted_during_an_outage_is_replaced_without_a_fuss(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-@pytest.mark.parametrize("code", [50013, 50001, 10003, 200000, 50083])
+@pytest.mark.parametrize("code", [50013, 50001, 10003, 200000])
 async def test_a_closed_place_keeps_the_film_and_its_requester_is_told(here: Site, code: int) -> None:
     await here.asked()
     here.kit.faults.add(Refuse(code), *POST, where=lambda call: call.params["channel_id"] == str(here.room.id))
@@ -258,7 +263,7 @@ async def test_a_server_with_the_older_limit_is_sent_too_much_once(here: Site) -
     await here.asked(seconds=1.2)
     await draw_heavy(here.work, side=896)
     film = await here.film()
-    assert 5 * 2**20 < sum(file.size for file in film.attachments) <= 10 * 2**20
+    assert 1_000_000 < sum(file.size for file in film.attachments) <= 10 * 2**20
     refused = [call for call in here.kit.calls(*POST) if call.status == 413]
     assert len(refused) == 1
     assert here.adapter.upload_bytes_max(str(here.guild.id)) == 10 * 2**20

@@ -92,7 +92,7 @@ async def test_an_image_sent_as_a_file_is_animated_too(here: Site) -> None:
 
 async def test_animate_alone_explains(here: Site) -> None:
     here.mia.says(here.cave, "/animate")
-    assert "/animate the fox" in (await here.says(here.cave, "Send a picture")).text
+    assert "/animate zoom in on the fox 5s" in (await here.says(here.cave, "Send a picture")).text
     here.mia.says(here.mia.private, "/animate")
     await here.says(here.mia.private, "Send a picture")
 
