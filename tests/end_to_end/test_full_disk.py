@@ -59,7 +59,7 @@ async def test_a_film_outlives_a_full_disk_without_losing_a_try(small_disk: Path
             while not drawing(await house.store.status(film.request_id)):
                 await house.store.changed(timeout_s=1)
             fill(filler)
-            while "the disk is full" not in (words := log.read_text("utf-8")):
+            while "disk is full" not in (words := log.read_text("utf-8")):
                 await house.store.changed(timeout_s=0.2)
                 assert engine.returncode is None, words
             filler.unlink()
