@@ -53,5 +53,7 @@ class MessageKind(StrEnum):
 class Canceller(StrEnum):
     MEMBER = "member"
     """Pays for what is drawn."""
+    MODERATOR = "moderator"
+    """Its member pays for what is drawn: two friends in a group of their own could have the card for nothing else."""
     OPERATOR = "operator"
-    """Somebody else decided: the refund is full."""
+    """Nobody pays: the person whose picture it shows was erased."""

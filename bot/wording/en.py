@@ -71,7 +71,7 @@ TABLE = Table(
     failures={},
     cancelled="✖️ Cancelled by {name}. {returned} refunded.",
     cancelled_nothing_returned="✖️ Cancelled by {name}. It had already been drawn, so nothing is refunded.",
-    cancelled_by_other="✖️ Cancelled by a moderator. Nothing was charged.",
+    cancelled_by_other="✖️ Cancelled by a moderator. {returned} refunded.",
     expired="💤 Waited {hours} h while the host was away. Refunded.",
     closed_done="Your film is ready, but I could not post it where you asked for it: {film}. "
     "I have kept it: /history posts it again.",

@@ -84,7 +84,7 @@ TABLE = Table(
     },
     cancelled="✖️ Annullato da {name}. Rimborsati {returned}.",
     cancelled_nothing_returned="✖️ Annullato da {name}. Era già tutto pronto, quindi non c'è nulla da rimborsare.",
-    cancelled_by_other="✖️ Annullato da un moderatore. Nulla è stato addebitato.",
+    cancelled_by_other="✖️ Annullato da un moderatore. Rimborsati {returned}.",
     expired="💤 Ha atteso {hours} h mentre l'host era spento. Rimborsato.",
     closed_done="Il tuo filmato è pronto, ma non ho potuto pubblicarlo dove l'hai chiesto: {film}. "
     "L'ho conservato: /history lo ripubblica.",

@@ -115,7 +115,7 @@ class Table:
     cancelled_nothing_returned: str
     """{name}"""
     cancelled_by_other: str
-    """A moderator or the owner did it: the refund is full."""
+    """{returned}"""
     expired: str
     """{hours}"""
 

@@ -152,9 +152,10 @@ def _text(words: Table, status: Status) -> str:
             reason = words.failures.get(failure.code, failure.sentence) if failure else ""
             return words.failed.format(reason=reason)
         case JobState.CANCELLED:
+            returned_ms = status.params.duration_ms - status.charged_ms
             if status.cancelled_by_other:
-                return words.cancelled_by_other
-            name, returned_ms = isolated(status.member.name), status.params.duration_ms - status.charged_ms
+                return words.cancelled_by_other.format(returned=durations.seconds(words, returned_ms))
+            name = isolated(status.member.name)
             if returned_ms <= 0:
                 return words.cancelled_nothing_returned.format(name=name)
             return words.cancelled.format(name=name, returned=durations.seconds(words, returned_ms))

@@ -131,7 +131,7 @@ def cancel(
     own = entry is not None and entry.person_id == owner
     if entry is None or not (own or everyone) or not made_in(db, entry, place):
         raise unknown(request_id)
-    canceller = Canceller.MEMBER if own else Canceller.OPERATOR
+    canceller = Canceller.MEMBER if own else Canceller.MODERATOR
     wish: dict[str, Any] = {"cancel_ms": terms.clock.now_ms(), "cancel_by": canceller}
     if entry.state is JobState.QUEUED:
         finish_cancelled(db, terms, entry, canceller, **wish)

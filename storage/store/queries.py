@@ -174,7 +174,7 @@ def _status(row: Row[Any], blobs: Blobs, report: Progress | None, ahead: Ahead |
         parent_member=_parent_member(row),
         hidden=row.hidden_ms is not None,
         unreached=row.unreached_ms is not None,
-        cancelled_by_other=row.cancel_by == Canceller.OPERATOR,
+        cancelled_by_other=row.cancel_by not in (None, Canceller.MEMBER),
     )
 
 

@@ -148,7 +148,7 @@ def finish_cancelled(
     part: Part | None = None,
     **columns: Any,
 ) -> None:
-    """Into `cancelled`: a member pays for what the card drew, nobody pays for an operator's decision.
+    """Into `cancelled`: its member pays for what the card drew, but for nothing where an operator decided.
 
     part: of the section under way, as the running attempt reports it; None where it does not.
     """
@@ -157,7 +157,7 @@ def finish_cancelled(
         part = None  # stored meanwhile, or never begun: nothing of a section is charged twice
     part_ms = 0 if part is None else SECTION_MS * min(part.step, part.steps) // part.steps
     charge_ms = 0
-    if canceller is Canceller.MEMBER:
+    if canceller is not Canceller.OPERATOR:
         charge_ms = min(done.sections * SECTION_MS + part_ms, entry.duration_ms)
     spent_ms = done.gpu_ms + (0 if part is None else part.gpu_ms)
     finish(db, terms, entry, JobState.CANCELLED, outcome, charge_ms=charge_ms, spent_ms=spent_ms, **columns)

@@ -184,7 +184,7 @@ def test_a_failed_film_says_why_and_that_nothing_is_charged() -> None:
 def test_a_cancelled_film_says_what_comes_back() -> None:
     assert said(CANCELLED) == "✖️ Cancelled by mia. 3 s refunded."
     assert "nothing is refunded" in said(replace(CANCELLED, charged_ms=5000))
-    assert said(replace(CANCELLED, cancelled_by_other=True)) == "✖️ Cancelled by a moderator. Nothing was charged."
+    assert said(replace(CANCELLED, cancelled_by_other=True)) == "✖️ Cancelled by a moderator. 3 s refunded."
 
 
 def test_an_expired_film_says_how_long_it_waited() -> None:

@@ -294,11 +294,14 @@ async def test_steps_of_a_section_that_is_stored_are_not_charged_again(store: St
     assert (await store.cancelled(job.claim, part)).charged_ms == 1200
 
 
-async def test_operator_pays_back_the_steps_as_well(store: Store) -> None:
+async def test_a_moderators_cancel_makes_no_film_free(store: Store) -> None:
+    """Two friends in a group of their own could have the card for nothing."""
     await store.submit(wish("a"))
     job = await begin(store)
     await store.cancel(1, by=LEO, everyone=True)
-    assert (await store.cancelled(job.claim, Part(section=0, step=4, steps=6, gpu_ms=500))).charged_ms == 0
+    status = await store.cancelled(job.claim, Part(section=0, step=4, steps=6, gpu_ms=500))
+    assert status.charged_ms == 800
+    assert status.cancelled_by_other
 
 
 async def test_who_cancels_inside_sections_loses_their_turn_for_it(store: Store, database: Database) -> None:
@@ -313,12 +316,12 @@ async def test_who_cancels_inside_sections_loses_their_turn_for_it(store: Store,
     assert await tag() == start + 777
 
 
-async def test_operator_who_cancels_a_running_film_refunds_it(store: Store) -> None:
+async def test_a_moderator_who_cancels_a_running_film_leaves_its_finished_sections_to_be_paid(store: Store) -> None:
     await store.submit(wish("a"))
     job = await begin(store)
     await store.save_section(job.claim, drawn(job, 0))
     await store.cancel(1, by=LEO, everyone=True)
-    assert (await store.cancelled(job.claim)).charged_ms == 0
+    assert (await store.cancelled(job.claim)).charged_ms == 1200
 
 
 async def test_owner_with_an_operators_right_still_pays_for_their_own(store: Store) -> None:
