@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
 from storagekit.fixtures import blank, home, kind, server
+
+from storage.logs import LogHandler
 
 __all__ = ["blank", "home", "kind", "server"]
 
@@ -22,3 +25,15 @@ def _own_notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.setenv(variable, str(tmp_path_factory.mktemp("state")))
         patch.delenv("FLIPBOOK_CONFIG", raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """A program that a test runs in this process sets up its log on a stream that ends with the test."""
+    loggers = [logging.getLogger(name) for name in (None, "bot", "engine", "storage")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for handler in [handler for handler in loggers[0].handlers if isinstance(handler, LogHandler)]:
+        loggers[0].removeHandler(handler)
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
