@@ -47,7 +47,10 @@ def adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[
         folder = tmp_path / "adapters" / name
         folder.mkdir(parents=True)
         (folder / "__init__.py").write_text(ADAPTER)
-        monkeypatch.delitem(sys.modules, f"bot.{name}", raising=False)
+        # Both ways to a module are put back afterwards: by its name, and from its package.
+        importlib.import_module(f"bot.{name}")
+        monkeypatch.delitem(sys.modules, f"bot.{name}")
+        monkeypatch.delattr(bot, name)
     monkeypatch.setattr(bot, "__path__", [str(tmp_path / "adapters"), *bot.__path__])
     monkeypatch.setenv("FLIPBOOK_DISCORD_TOKEN", "MTA.x.secret")
     monkeypatch.setenv("FLIPBOOK_TELEGRAM_TOKEN", "7:secret-secret-secret-secret")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import botkit
@@ -140,10 +141,17 @@ def test_sigterm_ends_a_film_at_once(fox: Path, tmp_path: Path) -> None:
 
 STUCK = """
 import asyncio, os, sys, time
+from contextlib import suppress
 from bot.signals import on_stop
 
 async def main():
     with on_stop(lambda: None, end_s=1.0):
+        # Full, so that the write gives nothing away before it stands still.
+        os.set_blocking({writer}, False)
+        with suppress(BlockingIOError):
+            while os.write({writer}, bytes(4096)):
+                pass
+        os.set_blocking({writer}, True)
         print("ready", flush=True)
         # A reader that neither reads nor goes, as a pager does: the write never returns.
         await asyncio.to_thread(os.write, {writer}, b"x" * 10_000_000)
@@ -163,8 +171,13 @@ def test_sigterm_ends_what_is_stuck_in_a_write(where: str) -> None:
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 128 + signal.SIGTERM
+        # Once more each second: one that comes between two instructions, right before the write, is heard after it.
+        for _ in range(30):
+            process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(1.5)
+                break
+        assert process.poll() == 128 + signal.SIGTERM
     finally:
         process.kill()
         process.communicate()
