@@ -23,7 +23,9 @@ def _own_notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for variable in ("XDG_STATE_HOME", "LOCALAPPDATA"):
             patch.setenv(variable, str(tmp_path_factory.mktemp("state")))
-        patch.delenv("FLIPBOOK_CONFIG", raising=False)
+        # run.py sets the second for sentences that name commands; what it is called by here is no matter of theirs.
+        for variable in ("FLIPBOOK_CONFIG", "FLIPBOOK_PROGRAM"):
+            patch.delenv(variable, raising=False)
         yield
 
 
